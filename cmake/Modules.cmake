@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+
+add_library(fedgate_options INTERFACE)
+target_compile_options(fedgate_options INTERFACE
+  -Wall -Wextra -Werror -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Wold-style-cast
+  -fno-omit-frame-pointer -fstack-protector-strong)
+target_compile_definitions(fedgate_options INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY
+  FEDGATE_VERSION="${PROJECT_VERSION}")
+target_include_directories(fedgate_options INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_link_options(fedgate_options INTERFACE -fuse-ld=lld)
+if(FEDGATE_SANITIZE)
+  target_compile_options(fedgate_options INTERFACE -fsanitize=${FEDGATE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(fedgate_options INTERFACE -fsanitize=${FEDGATE_SANITIZE})
+else()
+  target_compile_definitions(fedgate_options INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+endif()
+# ccache and precompiled headers: without the timestamp, a clean build hits the cache.
+target_compile_options(fedgate_options INTERFACE "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+
+include(${CMAKE_CURRENT_LIST_DIR}/Migrations.cmake)
+
+# fedgate_module(NAME [DIRECTORY d] [SOURCES_IN d] LINKS modules...): the library of one folder.
+function(fedgate_module name)
+  cmake_parse_arguments(arg "" "DIRECTORY;SOURCES_IN" "LINKS" ${ARGN})
+  if(NOT arg_SOURCES_IN)
+    set(arg_SOURCES_IN src/${name})
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${arg_SOURCES_IN}/*.cpp)
+  if(NOT sources)
+    message(STATUS "module ${name}: no sources")
+    add_library(fedgate_${name} INTERFACE)
+    set(visibility INTERFACE)
+  else()
+    add_library(fedgate_${name} STATIC ${sources})
+    set(visibility PUBLIC)
+  endif()
+  target_link_libraries(fedgate_${name} ${visibility} fedgate_options)
+  foreach(below ${arg_LINKS})
+    target_link_libraries(fedgate_${name} ${visibility} fedgate_${below})
+  endforeach()
+  if(name STREQUAL "base")
+    target_link_libraries(fedgate_base PUBLIC Threads::Threads OpenSSL::Crypto Boost::headers nlohmann_json::nlohmann_json
+      simdjson::simdjson spdlog::spdlog prometheus-cpp::core)
+    target_precompile_headers(fedgate_base PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+  elseif(NOT name STREQUAL "vocabulary" AND sources)
+    target_precompile_headers(fedgate_${name} REUSE_FROM fedgate_base)
+  endif()
+  if(name STREQUAL "net")
+    target_link_libraries(fedgate_net ${visibility} OpenSSL::SSL Boost::url)
+  elseif(name STREQUAL "store")
+    target_link_libraries(fedgate_store ${visibility} ${SQLITECPP} SQLite::SQLite3 PkgConfig::pqxx pq)
+    if(sources)
+      fedgate_embed_migrations(fedgate_store)
+    endif()
+  elseif(name STREQUAL "config")
+    target_link_libraries(fedgate_config ${visibility} yaml-cpp)
+  elseif(name STREQUAL "cli")
+    target_link_libraries(fedgate_cli ${visibility} CLI11::CLI11)
+  elseif(name STREQUAL "app")
+    target_link_libraries(fedgate_app ${visibility} PkgConfig::systemd)
+  endif()
+endfunction()

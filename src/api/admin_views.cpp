@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/admin_views.h"
+
+#include <charconv>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "audit/leaf.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "net/http_message.h"
+#include "trust/dev_pki.h"
+
+namespace fedgate::api {
+
+using Json = nlohmann::json;
+
+std::string rfc3339(WallTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const std::time_t t = seconds.time_since_epoch().count();
+  std::tm parts{};
+  gmtime_r(&t, &parts);
+  std::array<char, 40> text{};
+  const auto micros = static_cast<int>((time - seconds).count());
+  std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, micros);
+  return text.data();
+}
+
+Result<WallTime> parse_rfc3339(std::string_view text) {
+  const auto bad = [&] {
+    return fail(Code::bad_request, "\"" + std::string(text.substr(0, 40)) + "\" is not a time such as 2026-01-31T12:00:00Z or 2026-01-31");
+  };
+  const auto digits = [&](std::size_t at, std::size_t count, int& into) {
+    if (at + count > text.size()) return false;
+    const auto [end, problem] = std::from_chars(text.data() + at, text.data() + at + count, into);
+    return problem == std::errc{} && end == text.data() + at + count;
+  };
+  std::tm parts{};
+  if (!digits(0, 4, parts.tm_year) || !digits(5, 2, parts.tm_mon) || !digits(8, 2, parts.tm_mday) || text[4] != '-' || text[7] != '-') {
+    return bad();
+  }
+  std::int64_t micros = 0;
+  if (text.size() > 10) {
+    if (text.size() < 20 || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' || text[16] != ':' || text.back() != 'Z' ||
+        !digits(11, 2, parts.tm_hour) || !digits(14, 2, parts.tm_min) || !digits(17, 2, parts.tm_sec)) {
+      return bad();
+    }
+    if (text.size() > 20) {
+      const auto fraction = text.substr(20, text.size() - 21);
+      if (text[19] != '.' || fraction.empty() || fraction.size() > 6) return bad();
+      int value = 0;
+      if (!digits(20, fraction.size(), value)) return bad();
+      micros = value;
+      for (auto i = fraction.size(); i < 6; ++i) micros *= 10;
+    }
+  }
+  if (parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_hour > 23 ||
+      parts.tm_min > 59 || parts.tm_sec > 60) {
+    return bad();
+  }
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return WallTime(std::chrono::seconds(timegm(&parts)) + std::chrono::microseconds(micros));
+}
+
+namespace {
+template <class Ids>
+Json names(const Ids& ids) {
+  Json out = Json::array();
+  for (const auto& id : ids) out.push_back(id.str());
+  return out;
+}
+
+Json time_or_null(const std::optional<WallTime>& time) { return time ? Json(rfc3339(*time)) : Json(nullptr); }
+
+template <class Id>
+Result<std::vector<Id>> ids_from(const Json& body, const char* key) {
+  std::vector<Id> out;
+  if (!body.contains(key)) return out;
+  if (!body[key].is_array()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+  for (const auto& item : body[key]) {
+    if (!item.is_string()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+    auto id = Id::parse(item.get<std::string>());
+    if (!id) return fail(id.error().in(key));
+    out.push_back(std::move(*id));
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> texts_from(const Json& body, const char* key) {
+  std::vector<std::string> out;
+  if (!body.contains(key)) return out;
+  if (!body[key].is_array()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+  for (const auto& item : body[key]) {
+    if (!item.is_string()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+    out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+Result<std::string> text_from(const Json& body, const char* key) {
+  if (!body.contains(key) || body[key].is_null()) return std::string();
+  if (!body[key].is_string()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be a string");
+  return body[key].get<std::string>();
+}
+}  // namespace
+
+Json node_view(const Node& node) {
+  Json anchors = Json::array();
+  for (const std::string& pem : node.trust_anchors) {
+    if (auto facts = trust::certificate_facts(pem)) {
+      anchors.push_back({{"subject", facts->subject}, {"sha256", to_hex(facts->sha256)}, {"not_after", rfc3339(facts->not_after)}});
+    }
+  }
+  return {{"node_id", node.id.str()},
+          {"name", node.name},
+          {"alias", node.alias},
+          {"endpoints", node.endpoints},
+          {"trust_level", to_string(node.trust_level)},
+          {"enabled", node.enabled},
+          {"source", to_string(node.source)},
+          {"defined_at", node.defined_at},
+          {"principal_domains", names(node.principal_domains)},
+          {"resources", names(node.resources)},
+          {"reads", node.reads},
+          {"pins", node.pins},
+          {"rate_limit_per_hour", node.rate_limit_per_hour ? Json(*node.rate_limit_per_hour) : Json(nullptr)},
+          {"metadata", node.metadata},
+          {"trusted_since", time_or_null(node.trusted_since)},
+          {"last_seen", time_or_null(node.last_seen)},
+          {"created_at", rfc3339(node.created_at)},
+          {"updated_at", rfc3339(node.updated_at)},
+          {"anchors", std::move(anchors)}};
+}
+
+Result<Node> node_from(const Json& body) {
+  if (!body.is_object()) return fail(Code::bad_request, "the body must be an object");
+  static constexpr std::string_view known[] = {"node_id", "name", "alias", "endpoints", "trust_anchors", "pins", "principal_domains",
+                                               "resources", "reads", "rate_limit_per_hour", "trusted"};
+  for (const auto& [key, value] : body.items()) {
+    if (std::find(std::begin(known), std::end(known), key) == std::end(known)) {
+      return fail(Code::bad_request, "unknown member \"" + key.substr(0, 64) + "\"");
+    }
+  }
+  Node node;
+  auto id_text = text_from(body, "node_id");
+  if (!id_text) return fail(id_text.error());
+  auto id = NodeId::parse(*id_text);
+  if (!id) return fail(id.error().in("node_id"));
+  node.id = std::move(*id);
+  auto name = text_from(body, "name");
+  auto alias = text_from(body, "alias");
+  auto endpoints = texts_from(body, "endpoints");
+  auto anchors = texts_from(body, "trust_anchors");
+  auto pins = texts_from(body, "pins");
+  auto reads = texts_from(body, "reads");
+  auto domains = ids_from<Domain>(body, "principal_domains");
+  auto resources = ids_from<ResourceId>(body, "resources");
+  for (const Error* error : {name ? nullptr : &name.error(), alias ? nullptr : &alias.error(), endpoints ? nullptr : &endpoints.error(),
+                             anchors ? nullptr : &anchors.error(), pins ? nullptr : &pins.error(), reads ? nullptr : &reads.error(),
+                             domains ? nullptr : &domains.error(), resources ? nullptr : &resources.error()}) {
+    if (error != nullptr) return fail(*error);
+  }
+  node.name = std::move(*name);
+  node.alias = std::move(*alias);
+  node.endpoints = std::move(*endpoints);
+  node.trust_anchors = std::move(*anchors);
+  node.pins = std::move(*pins);
+  node.reads = std::move(*reads);
+  node.resources = std::move(*resources);
+  node.principal_domains = std::move(*domains);
+  if (node.principal_domains.empty()) {
+    if (auto own = Domain::parse(node.id.view())) node.principal_domains.push_back(std::move(*own));
+  }
+  if (body.contains("rate_limit_per_hour") && !body["rate_limit_per_hour"].is_null()) {
+    if (!body["rate_limit_per_hour"].is_number_unsigned() || body["rate_limit_per_hour"] == 0) {
+      return fail(Code::bad_request, "member \"rate_limit_per_hour\" must be a number from 1");
+    }
+    node.rate_limit_per_hour = body["rate_limit_per_hour"].get<std::uint64_t>();
+  }
+  const bool trusted = body.contains("trusted") && body["trusted"].is_boolean() && body["trusted"].get<bool>();
+  node.trust_level = trusted ? TrustLevel::trusted : TrustLevel::untrusted;
+  return node;
+}
+
+Json audit_view(const store::AuditRow& row) {
+  Json view{{"log", row.log}, {"index", row.index}, {"time", rfc3339(row.timestamp)}, {"event", row.event_type},
+            {"phase", row.phase}, {"correlation_id", row.correlation_id}, {"attempt", row.attempt},
+            {"origin", row.source_node}, {"target", row.target_node}, {"principal", row.principal}, {"actor", row.actor},
+            {"credential", row.credential_id}, {"resource", row.resource}, {"protocol", row.resource_protocol},
+            {"capability", row.capability_id}, {"action", row.action}, {"decision", row.decision}, {"rule", row.policy_id},
+            {"outcome", row.outcome}, {"code", row.error_code}, {"reason", row.reason},
+            {"request_bytes", row.request_bytes}, {"response_bytes", row.response_bytes},
+            {"duration_us", row.duration_us}, {"upstream_us", row.upstream_us},
+            {"leaf_hash", to_hex(audit::leaf_hash(row.leaf))}, {"access", ""}, {"counterparty", nullptr}};
+  if (const auto parsed = json::parse(row.leaf); parsed && parsed->is_object()) {
+    const Json& leaf = *parsed;
+    if (leaf.contains("access")) view["access"] = leaf["access"];
+    if (leaf.contains("counterparty")) view["counterparty"] = leaf["counterparty"];
+  }
+  return view;
+}
+
+std::string cursor_of(const store::AuditRow& row) {
+  return to_base64url(std::to_string(row.timestamp.time_since_epoch().count()) + ' ' + std::to_string(row.index) + ' ' + row.log);
+}
+
+namespace {
+Result<store::AuditQuery::Place> place_of(std::string_view cursor) {
+  const auto bad = [] { return fail(Code::bad_request, "cursor is not one that this listener gave out"); };
+  auto text = from_base64url(cursor);
+  if (!text) return bad();
+  const auto first = text->find(' ');
+  const auto second = first == std::string::npos ? first : text->find(' ', first + 1);
+  if (second == std::string::npos) return bad();
+  std::int64_t micros = 0;
+  store::AuditQuery::Place place;
+  const auto a = std::from_chars(text->data(), text->data() + first, micros);
+  const auto b = std::from_chars(text->data() + first + 1, text->data() + second, place.index);
+  if (a.ec != std::errc{} || b.ec != std::errc{}) return bad();
+  place.timestamp = WallTime(std::chrono::microseconds(micros));
+  place.log = text->substr(second + 1);
+  return place;
+}
+}  // namespace
+
+Result<store::AuditQuery> audit_query_from(std::string_view query) {
+  store::AuditQuery out;
+  const auto text = [&](std::string_view name) { return net::query_value(query, name).value_or(""); };
+  out.principal = text("principal");
+  out.peer = text("peer");
+  out.resource = text("resource");
+  out.capability = text("capability");
+  out.correlation_id = text("correlation_id");
+  out.event_type = text("type");
+  out.outcome = text("outcome");
+  out.decision = text("decision");
+  for (const auto& [name, into] : {std::pair{"from", &out.from}, std::pair{"to", &out.to}}) {
+    if (const auto value = text(name); !value.empty()) {
+      auto time = parse_rfc3339(value);
+      if (!time) return fail(time.error().in(name));
+      *into = *time;
+    }
+  }
+  if (const auto limit = text("limit"); !limit.empty()) {
+    const auto [end, problem] = std::from_chars(limit.data(), limit.data() + limit.size(), out.limit);
+    if (problem != std::errc{} || end != limit.data() + limit.size() || out.limit < 1 || out.limit > 1000) {
+      return fail(Code::bad_request, "limit must be 1 to 1000");
+    }
+  }
+  if (const auto cursor = text("cursor"); !cursor.empty()) {
+    auto place = place_of(cursor);
+    if (!place) return fail(place.error());
+    out.before = std::move(*place);
+  }
+  out.oldest_first = text("order") == "oldest";
+  return out;
+}
+
+}  // namespace fedgate::api

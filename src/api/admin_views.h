@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Values as the admin listener shows and reads them (docs/http-api.md). Pure functions.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "fedgate/node.h"
+#include "fedgate/result.h"
+#include "store/store.h"
+
+namespace fedgate::api {
+
+std::string rfc3339(WallTime time);
+Result<WallTime> parse_rfc3339(std::string_view text);
+
+nlohmann::json node_view(const Node& node);
+/// POST …/nodes: strict about members and their types.
+Result<Node> node_from(const nlohmann::json& body);
+
+nlohmann::json audit_view(const store::AuditRow& row);
+/// The query part of GET /api/v2/audit/events.
+Result<store::AuditQuery> audit_query_from(std::string_view query);
+/// Opaque to clients.
+std::string cursor_of(const store::AuditRow& row);
+
+}  // namespace fedgate::api

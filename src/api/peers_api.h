@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the peers listener serves: other organisations' gateways, each known by its certificate. They get fixed
+// codes and titles only. One per worker.
+#pragma once
+
+#include <functional>
+
+#include "api/answers.h"
+#include "base/snapshot.h"
+#include "federation/inbound.h"
+#include "net/http_server.h"
+#include "nodes/registry.h"
+
+namespace fedgate::api {
+
+class PeersApi final : public net::Handler {
+ public:
+  struct About {
+    NodeId node_id;
+    std::string name;
+    std::string version;
+  };
+  /// `draining`: whether this gateway is about to stop; peers may send their calls elsewhere.
+  PeersApi(About about, federation::Inbound& inbound, const Snapshot<nodes::NodeTable>& nodes,
+           std::function<bool()> draining);
+  Task<> handle(const net::Connection& connection, net::Request& request, net::Response& response) override;
+
+ private:
+  About about_;
+  federation::Inbound& inbound_;
+  Snapshot<nodes::NodeTable>::Reader nodes_;
+  std::function<bool()> draining_;
+};
+
+}  // namespace fedgate::api

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/gateway.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <nlohmann/json.hpp>
+
+#include "api/admin_views.h"
+#include "fedgate/version.h"
+#include "net/address.h"
+#include "trust/dev_pki.h"
+
+namespace fedgate::app {
+
+namespace {
+
+constexpr std::size_t pool_threads = 4;
+constexpr std::size_t pool_queue = 256;
+constexpr auto shipping_bound = std::chrono::seconds(5);
+
+federation::CallOptions call_options(const config::Settings& settings) {
+  return {.principal_domains = settings.node.principal_domains,
+          .timeout = settings.call_timeout,
+          .json_depth = settings.json_depth,
+          .body = settings.server_limits.body};
+}
+
+std::vector<std::string> host_names(const config::Settings& settings, const std::string& address) {
+  std::vector<std::string> names{settings.node.id.str(), "localhost", "127.0.0.1", "[::1]"};
+  if (auto url = net::parse_url(settings.node.endpoint)) names.push_back(url->host);
+  if (auto own = net::parse_address(address); own && !own->is_unix) {
+    names.push_back(own->host.find(':') == std::string::npos ? own->host : "[" + own->host + "]");
+  }
+  return names;
+}
+
+}  // namespace
+
+Gateway::Gateway(std::shared_ptr<const config::Settings> settings, Environment environment)
+    : settings_(std::move(settings)),
+      in_use_(settings_),
+      environment_(std::move(environment)),
+      log_(settings_->log),
+      started_(environment_.clock.steady()),
+      options_(std::make_shared<federation::CallOptions>(call_options(*settings_))),
+      routes_(std::make_shared<routing::StaticRoutes>(std::span<const Node>{})),
+      rules_(std::make_shared<policy::Rules>(settings_->rules)),
+      resources_(std::make_shared<adapters::ResourceTable>(settings_->resources)),
+      tokens_(std::make_shared<trust::ClientTokens>(settings_->clients_list)),
+      operators_(std::make_shared<trust::Operators>(geteuid(), settings_->operators)),
+      verifier_(trust::PeerVerifier::make({})),
+      tls_(std::make_shared<TlsContexts>()),
+      inbound_limits_(environment_.clock, settings_->node_limits),
+      outbound_limits_(environment_.clock, settings_->node_limits),
+      seen_(environment_.clock),
+      pool_(pool_threads, pool_queue),
+      loaded_at_(environment_.clock.wall()) {
+  if (environment_.disk == nullptr) {
+    own_disk_ = audit::real_disk();
+    environment_.disk = own_disk_.get();
+  }
+}
+
+Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const config::Settings> settings, Environment environment) {
+  std::unique_ptr<Gateway> gateway(new Gateway(std::move(settings), std::move(environment)));
+  gateway->metrics_.build_info(std::string(version()), std::string(commit()));
+  if (auto ok = gateway->open_store(); !ok) return fail(ok.error());
+  if (auto ok = gateway->open_journal(); !ok) return fail(ok.error());
+  if (auto ok = gateway->build_tls(); !ok) return fail(ok.error());
+  gateway->build_lanes();
+  if (auto ok = gateway->open_listeners(); !ok) return fail(ok.error());
+  gateway->state_ = State::ready;
+  gateway->log_.info("ready", {{"node_id", gateway->settings_->node.id.view()}, {"version", version()}});
+  return gateway;
+}
+
+Result<void> Gateway::open_store() {
+  auto opened = store::open(settings_->store);
+  if (!opened) return fail(opened.error());
+  store_ = std::move(*opened);
+  auto for_shipper = store::open(settings_->store);
+  if (!for_shipper) return fail(for_shipper.error());
+  shipper_store_ = std::move(*for_shipper);
+  registry_ = std::make_unique<nodes::Registry>(*store_, settings_->node.id, environment_.clock, log_);
+  registry_->on_change([this](const nodes::NodeTable& before, const nodes::NodeTable& after) { nodes_changed(before, after); });
+  return registry_->load(settings_->nodes);
+}
+
+Result<void> Gateway::open_journal() {
+  const config::Settings& settings = *settings_;
+  audit::JournalOptions options{.directory = settings.audit.journal,
+                                .log_name = settings.node.id.str() + "/fedgate/log/" + settings.node.replica + "/1",
+                                .max_bytes = settings.audit.journal_max};
+  auto opened = audit::Journal::open(*environment_.disk, options, environment_.clock, environment_.entropy, log_, metrics_);
+  if (!opened) return fail(opened.error());
+  journal_ = std::move(*opened);
+  settle_open_intents();
+  shipper_ = std::make_unique<audit::Shipper>(*journal_, *shipper_store_, audit::Shipper::Options{}, log_, metrics_);
+  around_.emplace(federation::Surroundings{.own_id = settings.node.id,
+                                           .clock = environment_.clock,
+                                           .entropy = environment_.entropy,
+                                           .log = log_,
+                                           .metrics = metrics_,
+                                           .options = options_,
+                                           .nodes = registry_->table(),
+                                           .routes = routes_,
+                                           .rules = rules_,
+                                           .resources = resources_,
+                                           .inbound_limits = inbound_limits_,
+                                           .outbound_limits = outbound_limits_,
+                                           .seen = seen_,
+                                           .journal = *journal_});
+  return {};
+}
+
+// A call that had its intent recorded when the process died may have acted: it gets the outcome `unknown`.
+void Gateway::settle_open_intents() {
+  const auto intents = journal_->open_intents();
+  if (intents.empty()) return;
+  std::vector<std::future<bool>> settled;
+  for (AuditEvent event : intents) {
+    event.phase = Phase::outcome;
+    event.time = environment_.clock.wall();
+    event.effect = Effect::unknown;
+    event.error_code = code_info(Code::outcome_unknown).wire_name;
+    event.reason = "the gateway ended before the outcome was recorded";
+    auto promise = std::make_shared<std::promise<bool>>();
+    settled.push_back(promise->get_future());
+    journal_->append(event, [promise](Result<LeafReference> done) { promise->set_value(done.has_value()); });
+  }
+  const auto good = std::count_if(settled.begin(), settled.end(), [](auto& one) { return one.get(); });
+  log_.warning("calls were open when the gateway ended", {{"open", intents.size()}, {"recorded_unknown", good}});
+}
+
+net::Judge Gateway::judge(trust::Presented presented) {
+  return [this, presented](const net::PresentedChain& chain) -> Result<PeerIdentity> {
+    NodeId expected;
+    if (!chain.expected.empty()) {
+      auto parsed = NodeId::parse(chain.expected);
+      if (!parsed) return fail(parsed.error());
+      expected = std::move(*parsed);
+    }
+    auto identity = verifier_.load()->judge(chain.leaf, chain.rest, presented, expected, environment_.clock.wall());
+    metrics_.trust_verification(identity ? "accepted" : "refused").Increment();
+    return identity;
+  };
+}
+
+Result<Gateway::TlsContexts> Gateway::make_tls(const config::Settings& settings) {
+  TlsContexts contexts;
+  net::TlsOptions peers;
+  peers.certificate_pem = settings.tls.certificate_pem;
+  peers.key_pem = settings.tls.key_pem;
+  peers.judge = judge(trust::Presented::by_client);
+  peers.server_name = settings.node.id.str();
+  auto server = net::TlsContext::make(net::TlsSide::server, peers);
+  if (!server) return fail(server.error().in(settings.tls.certificate_file));
+  contexts.peers_server = std::move(*server);
+  peers.judge = judge(trust::Presented::by_server);
+  peers.server_name.clear();
+  auto client = net::TlsContext::make(net::TlsSide::client, peers);
+  if (!client) return fail(client.error().in(settings.tls.certificate_file));
+  contexts.peers_client = std::move(*client);
+  if (settings.clients_tls) {
+    net::TlsOptions own;
+    own.certificate_pem = settings.clients_tls->certificate_pem;
+    own.key_pem = settings.clients_tls->key_pem;
+    auto made = net::TlsContext::make(net::TlsSide::server, own);
+    if (!made) return fail(made.error().in(settings.clients_tls->certificate_file));
+    contexts.clients_server = std::move(*made);
+  }
+  if (auto facts = trust::certificate_facts(settings.tls.certificate_pem)) {
+    const auto left = std::chrono::duration_cast<std::chrono::hours>(facts->not_after - environment_.clock.wall());
+    metrics_.certificate_expiry_days(settings.node.id.str()).Set(static_cast<double>(left.count()) / 24.0);
+  }
+  return contexts;
+}
+
+Result<void> Gateway::build_tls() {
+  auto made = make_tls(*settings_);
+  if (!made) return fail(made.error());
+  tls_.publish(std::make_shared<TlsContexts>(std::move(*made)));
+  return {};
+}
+
+void Gateway::build_lanes() {
+  const config::Settings& settings = *settings_;
+  net::ClientLimits client_limits;
+  client_limits.header = settings.server_limits.header;
+  // An answer wraps a result of at most limits.body.
+  client_limits.body = settings.server_limits.body + 64 * 1024;
+  net::ServerOptions clients{.name = "clients", .limits = settings.server_limits, .hosts = host_names(settings, settings.clients.address)};
+  net::ServerOptions peers{.name = "peers", .limits = settings.server_limits, .hosts = host_names(settings, settings.peers.address)};
+  peers.limits.body += 64 * 1024;
+  for (unsigned i = 0; i < settings.threads; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, environment_.clock));
+    lanes_.push_back(std::make_unique<Lane>(LaneParts{.worker = *workers_.back(),
+                                                      .around = *around_,
+                                                      .tokens = tokens_,
+                                                      .client_tls = [this] { return tls_.load()->peers_client; },
+                                                      .about = {settings.node.id, settings.node.name, std::string(version())},
+                                                      .draining = [this] { return state_ != State::ready; },
+                                                      .client_limits = client_limits,
+                                                      .clients_options = clients,
+                                                      .peers_options = peers}));
+  }
+  admin_api_ = std::make_unique<api::AdminApi>(api::AdminApi::Parts{
+      .own_id = settings.node.id,
+      .operators = operators_,
+      .registry = *registry_,
+      .routes = routes_,
+      .store = *store_,
+      .journal = *journal_,
+      .shipper = *shipper_,
+      .pool = pool_,
+      .metrics = metrics_,
+      .clock = environment_.clock,
+      .log = log_,
+      .gateway = {.status = [this] { return status(); },
+                  .ready = [this] { return ready(); },
+                  .alive = [this] { return state_ != State::ended; },
+                  .reload = [this] { return reload(); }}});
+  net::ServerOptions admin{.name = "admin", .limits = settings.server_limits, .hosts = {"localhost"}};
+  admin_server_ = std::make_unique<net::HttpServer>(*workers_.front(), admin, *admin_api_, log_, metrics_);
+  for (auto& worker : workers_) {
+    worker->start([this](const std::exception& error) { log_.error("bug: exception in the event loop", {{"what", error.what()}}); });
+  }
+}
+
+Result<void> Gateway::open_listeners() {
+  const config::Settings& settings = *settings_;
+  Worker& acceptor = *workers_.front();
+  struct Wanted {
+    std::string_view name;
+    const std::string& address;
+    std::unique_ptr<net::Listener>& listener;
+    std::vector<net::HttpServer*> servers;
+    std::function<std::shared_ptr<net::TlsContext>()> tls;
+  };
+  std::vector<Wanted> all;
+  all.push_back({"admin", settings.admin.address, admin_listener_, {admin_server_.get()}, {}});
+  all.push_back({"peers", settings.peers.address, peers_listener_, {}, [this] { return tls_.load()->peers_server; }});
+  all.push_back({"clients", settings.clients.address, clients_listener_, {}, {}});
+  if (settings.clients_tls) all.back().tls = [this] { return tls_.load()->clients_server; };
+  for (auto& lane : lanes_) {
+    all[1].servers.push_back(&lane->peers_server);
+    all[2].servers.push_back(&lane->clients_server);
+  }
+  // All are bound before the first accepts: a daemon that cannot serve everything serves nothing.
+  for (Wanted& one : all) {
+    if (one.address.empty()) continue;
+    auto bound = net::Listener::bind(acceptor, {.address = one.address, .limits = settings.server_limits}, log_);
+    if (!bound) return fail(bound.error().in("listen." + std::string(one.name)));
+    one.listener = std::move(*bound);
+  }
+  for (Wanted& one : all) {
+    if (!one.listener) continue;
+    one.listener->start(one.servers, one.tls);
+    log_.info("listening", {{"listener", one.name}, {"address", one.listener->local()}});
+  }
+  return {};
+}
+
+namespace {
+std::string local_of(const std::unique_ptr<net::Listener>& listener) { return listener ? listener->local() : std::string(); }
+}  // namespace
+
+std::string Gateway::peers_address() const { return local_of(peers_listener_); }
+std::string Gateway::clients_address() const { return local_of(clients_listener_); }
+std::string Gateway::admin_address() const { return local_of(admin_listener_); }
+
+void Gateway::nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after) {
+  std::vector<Error> problems;
+  verifier_.publish(trust::PeerVerifier::make(after.all(), &problems));
+  for (const Error& problem : problems) log_.error("trust anchor not usable", {{"detail", problem.detail}});
+  routes_.publish(std::make_shared<routing::StaticRoutes>(after.all()));
+  for (const Node& old : before.all()) {
+    if (!old.usable()) continue;
+    const Node* now = after.find(old.id);
+    // Another anchor or pin may no longer stand behind a connection that is open.
+    const bool same = now != nullptr && now->usable() && now->trust_anchors == old.trust_anchors && now->pins == old.pins;
+    if (!same) cut_off(old.id);
+  }
+}
+
+// A peer that is cut off loses its sessions first, then its connections on every worker, in both directions.
+void Gateway::cut_off(const NodeId& node) {
+  const auto tls = tls_.load();
+  if (tls->peers_server) tls->peers_server->forget_sessions(node);
+  if (tls->peers_client) tls->peers_client->forget_sessions(node);
+  for (auto& lane : lanes_) {
+    asio::post(lane->worker.executor(), [this, lane = lane.get(), node] {
+      const auto closed = lane->peers_server.close_if(
+          [&](const net::Connection& connection) { return connection.peer && connection.peer->node == node; });
+      lane->peers.purge(node);
+      log_.info("peer cut off", {{"node", node.view()}, {"worker", lane->worker.index()}, {"connections_closed", closed}});
+    });
+  }
+}
+
+void Gateway::publish(const config::Settings& settings) {
+  options_.publish(std::make_shared<federation::CallOptions>(call_options(settings)));
+  rules_.publish(std::make_shared<policy::Rules>(settings.rules));
+  resources_.publish(std::make_shared<adapters::ResourceTable>(settings.resources));
+  tokens_.publish(std::make_shared<trust::ClientTokens>(settings.clients_list));
+  operators_.publish(std::make_shared<trust::Operators>(geteuid(), settings.operators));
+  inbound_limits_.set_options(settings.node_limits);
+  outbound_limits_.set_options(settings.node_limits);
+  log_.set_level(settings.log.level);
+}
+
+api::GatewayFace::Reloaded Gateway::reload() {
+  const std::lock_guard lock(reload_mutex_);
+  config::Loaded loaded = environment_.reload_source ? environment_.reload_source()
+                                                     : config::load(settings_->file, environment_.clock);
+  api::GatewayFace::Reloaded report;
+  for (const config::Finding& finding : loaded.findings) report.findings.push_back(finding.text());
+  const auto refuse = [&](std::string why) {
+    if (!why.empty()) report.findings.push_back(std::move(why));
+    reload_problem_ = report.findings.empty() ? "unknown" : report.findings.front();
+    metrics_.config_reload("refused").Increment();
+    metrics_.config_reload_success().Set(0);
+    log_.error("new configuration refused, the old one stays in use", {{"problem", reload_problem_}});
+    return report;
+  };
+  if (!loaded.settings) return refuse({});
+  auto tls = make_tls(*loaded.settings);
+  if (!tls) return refuse(tls.error().detail);
+  if (auto ok = registry_->load(loaded.settings->nodes); !ok) return refuse(ok.error().detail);
+  tls_.publish(std::make_shared<TlsContexts>(std::move(*tls)));
+  publish(*loaded.settings);
+  report.pending_restart = config::needs_restart(*settings_, *loaded.settings);
+  report.in_use = true;
+  in_use_ = loaded.settings;
+  pending_restart_ = report.pending_restart;
+  reload_problem_.clear();
+  loaded_at_ = environment_.clock.wall();
+  metrics_.config_reload("accepted").Increment();
+  metrics_.config_reload_success().Set(1);
+  log_.info("configuration reloaded", {{"pending_restart", report.pending_restart.size()}});
+  return report;
+}
+
+nlohmann::json Gateway::status() const {
+  const audit::JournalState journal = journal_->state();
+  const auto table = registry_->table().load();
+  const auto shipped = shipper_->position();
+  const std::lock_guard lock(reload_mutex_);
+  const auto now = environment_.clock.wall();
+  nlohmann::json body;
+  body["node_id"] = settings_->node.id.str();
+  body["name"] = settings_->node.name;
+  body["version"] = version();
+  body["commit"] = commit();
+  body["uptime_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(environment_.clock.steady() - started_).count();
+  body["state"] = state_ == State::ready ? "ready" : state_ == State::starting ? "starting" : "draining";
+  body["threads"] = workers_.size();
+  auto& attention = body["attention"] = nlohmann::json::array();
+  auto& listeners = body["listeners"] = nlohmann::json::array();
+  std::size_t clients = 0;
+  std::size_t peers = 0;
+  for (const auto& lane : lanes_) {
+    clients += lane->clients_server.connections();
+    peers += lane->peers_server.connections();
+  }
+  if (peers_listener_) listeners.push_back({{"name", "peers"}, {"address", peers_address()}, {"connections", peers}});
+  if (clients_listener_) listeners.push_back({{"name", "clients"}, {"address", clients_address()}, {"connections", clients}});
+  if (admin_listener_) listeners.push_back({{"name", "admin"}, {"address", admin_address()}, {"connections", admin_server_->connections()}});
+  body["audit"] = {{"log", journal_->log_name()}, {"next_index", journal.next_index}, {"durable", journal.durable},
+                   {"shipped", shipped}, {"backlog", journal.durable - std::min(shipped, journal.durable)},
+                   {"failing", journal.failing}, {"problem", journal.problem}};
+  if (journal.failing) attention.push_back("the audit journal cannot be written, calls are refused: " + journal.problem);
+  const auto usable = std::count_if(table->all().begin(), table->all().end(), [](const Node& node) { return node.usable(); });
+  body["nodes"] = {{"total", table->all().size()}, {"usable", usable}};
+  if (usable == 0) attention.push_back("no node is trusted and enabled: nobody can call, nobody can be called");
+  if (auto facts = trust::certificate_facts(in_use_->tls.certificate_pem)) {
+    const auto days = std::chrono::duration_cast<std::chrono::hours>(facts->not_after - now).count() / 24;
+    body["certificate"] = {{"not_after", api::rfc3339(facts->not_after)}, {"days_left", days}};
+    if (days < 14) attention.push_back("our certificate expires in " + std::to_string(days) + " days");
+  }
+  body["config"] = {{"file", settings_->file}, {"loaded_at", api::rfc3339(loaded_at_)}, {"reload_ok", reload_problem_.empty()},
+                    {"problem", reload_problem_}, {"pending_restart", pending_restart_}};
+  if (!reload_problem_.empty()) attention.push_back("the newest configuration was refused: " + reload_problem_);
+  if (!pending_restart_.empty()) attention.push_back("changed settings wait for a restart; see config.pending_restart");
+  return body;
+}
+
+bool Gateway::responsive() {
+  const bool all = heartbeats_->exchange(0) >= workers_.size() || !asked_;
+  asked_ = true;
+  for (auto& worker : workers_) {
+    asio::post(worker->executor(), [beats = heartbeats_] { beats->fetch_add(1); });
+  }
+  return all;
+}
+
+void Gateway::drain_lanes() {
+  const SteadyTime deadline = environment_.clock.steady() + settings_->shutdown.drain;
+  std::vector<std::thread> draining;
+  for (auto& lane : lanes_) {
+    draining.emplace_back([&lane, deadline] {
+      lane->worker.run_and_wait([&lane, deadline]() -> Task<> {
+        lane->clients_server.announce_end();
+        lane->peers_server.announce_end();
+        co_await lane->clients_server.drain(deadline);
+        co_await lane->peers_server.drain(deadline);
+        co_await lane->peers.stop();
+        co_await lane->upstreams.stop();
+      });
+    });
+  }
+  for (std::thread& one : draining) one.join();
+}
+
+void Gateway::shutdown() {
+  State expected = State::ready;
+  if (!state_.compare_exchange_strong(expected, State::draining)) {
+    if (expected != State::starting) return;
+    state_ = State::draining;
+  }
+  const bool serving = expected == State::ready;
+  if (serving) {
+    log_.info("stopping: announced", {{"announce_ms", settings_->shutdown.announce.count()}});
+    std::this_thread::sleep_for(settings_->shutdown.announce);
+  }
+  if (!workers_.empty()) {
+    workers_.front()->run_and_wait([this]() -> Task<> {
+      if (peers_listener_) peers_listener_->stop();
+      if (clients_listener_) clients_listener_->stop();
+      co_return;
+    });
+    drain_lanes();
+    workers_.front()->run_and_wait([this]() -> Task<> {
+      if (admin_listener_) admin_listener_->stop();
+      admin_server_->announce_end();
+      co_await admin_server_->drain(environment_.clock.steady() + std::chrono::seconds(1));
+    });
+  }
+  pool_.stop();
+  if (journal_) journal_->close();
+  if (shipper_) shipper_->stop(shipping_bound);
+  for (auto& worker : workers_) worker->finish();
+  state_ = State::ended;
+  log_.info("ended");
+  log_.flush();
+}
+
+Gateway::~Gateway() { shutdown(); }
+
+}  // namespace fedgate::app

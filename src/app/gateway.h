@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The composition root: the whole gateway as members in dependency order, built top to bottom, ended bottom to
+// top. start(), reload() and shutdown() block; call them from a thread that is none of the gateway's own. The
+// program has one; tests have several in one process.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/resource.h"
+#include "api/admin_api.h"
+#include "app/lane.h"
+#include "audit/disk.h"
+#include "audit/journal.h"
+#include "audit/shipper.h"
+#include "base/entropy.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/snapshot.h"
+#include "base/worker.h"
+#include "base/worker_pool.h"
+#include "config/loader.h"
+#include "config/settings.h"
+#include "federation/seen_calls.h"
+#include "federation/surroundings.h"
+#include "limits/node_limiter.h"
+#include "net/http_server.h"
+#include "net/tls.h"
+#include "nodes/registry.h"
+#include "policy/rules.h"
+#include "routing/static_routes.h"
+#include "store/store.h"
+#include "trust/client_tokens.h"
+#include "trust/operators.h"
+#include "trust/peer_verifier.h"
+
+namespace fedgate::app {
+
+/// The outside edges, replaced in tests.
+struct Environment {
+  const Clock& clock = system_clock();
+  const Entropy& entropy = system_entropy();
+  audit::Disk* disk = nullptr;                       ///< null: the real one
+  /// Where reload() reads from; empty: the file the settings came from.
+  std::function<config::Loaded()> reload_source;
+};
+
+class Gateway {
+ public:
+  static Result<std::unique_ptr<Gateway>> start(std::shared_ptr<const config::Settings> settings, Environment environment);
+  /// Ends it at once if shutdown() was not called.
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Where it listens, with the chosen ports; empty where a listener is off.
+  [[nodiscard]] std::string peers_address() const;
+  [[nodiscard]] std::string clients_address() const;
+  [[nodiscard]] std::string admin_address() const;
+
+  /// Reads the configuration again; a bad one leaves the old in use. Any thread that may block.
+  api::GatewayFace::Reloaded reload();
+  /// Not ready from here on (readyz 503, peers are told), then after `shutdown.announce` no new connections, then
+  /// what runs may end within `shutdown.drain`, then the journal is closed. Idempotent.
+  void shutdown();
+
+  /// Every worker takes work: what the watchdog asks. Answers from what it saw since the last question.
+  bool responsive();
+  [[nodiscard]] bool ready() const { return state_ == State::ready; }
+  [[nodiscard]] nodes::Registry& registry() { return *registry_; }
+  [[nodiscard]] audit::Journal& journal() { return *journal_; }
+  [[nodiscard]] audit::Shipper& shipper() { return *shipper_; }
+  [[nodiscard]] store::Store& store() { return *store_; }
+  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  [[nodiscard]] const log::Logger& log() const { return log_; }
+
+ private:
+  enum class State : std::uint8_t { starting, ready, draining, ended };
+  struct TlsContexts {
+    std::shared_ptr<net::TlsContext> peers_server, peers_client, clients_server;
+  };
+
+  Gateway(std::shared_ptr<const config::Settings> settings, Environment environment);
+
+  // Start, in order; each returns why it could not.
+  Result<void> open_store();
+  Result<void> open_journal();
+  Result<void> build_tls();
+  void build_lanes();
+  Result<void> open_listeners();
+  void settle_open_intents();
+
+  Result<TlsContexts> make_tls(const config::Settings& settings);
+  net::Judge judge(trust::Presented presented);
+  void publish(const config::Settings& settings);
+  void nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after);
+  void cut_off(const NodeId& node);
+  [[nodiscard]] nlohmann::json status() const;
+  void drain_lanes();
+
+  std::shared_ptr<const config::Settings> settings_;   // what it was started with
+  std::shared_ptr<const config::Settings> in_use_;     // the newest that was accepted; guarded by reload_mutex_
+  Environment environment_;
+  log::Logger log_;
+  Metrics metrics_;
+  std::unique_ptr<audit::Disk> own_disk_;
+  SteadyTime started_;
+  std::atomic<State> state_{State::starting};
+
+  std::unique_ptr<store::Store> store_;            // nodes, queries: from the pool
+  std::unique_ptr<store::Store> shipper_store_;    // the shipper's own connection
+  std::unique_ptr<nodes::Registry> registry_;
+  std::unique_ptr<audit::Journal> journal_;
+  std::unique_ptr<audit::Shipper> shipper_;
+
+  Snapshot<federation::CallOptions> options_;
+  Snapshot<routing::StaticRoutes> routes_;
+  Snapshot<policy::Rules> rules_;
+  Snapshot<adapters::ResourceTable> resources_;
+  Snapshot<trust::ClientTokens> tokens_;
+  Snapshot<trust::Operators> operators_;
+  Snapshot<trust::PeerVerifier> verifier_;
+  Snapshot<TlsContexts> tls_;
+  limits::NodeLimiter inbound_limits_;
+  limits::NodeLimiter outbound_limits_;
+  federation::SeenCalls seen_;
+  std::optional<federation::Surroundings> around_;
+
+  WorkerPool pool_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<api::AdminApi> admin_api_;
+  std::unique_ptr<net::HttpServer> admin_server_;
+  std::unique_ptr<net::Listener> peers_listener_, clients_listener_, admin_listener_;
+
+  std::shared_ptr<std::atomic<std::size_t>> heartbeats_ = std::make_shared<std::atomic<std::size_t>>(0);
+  bool asked_ = false;
+
+  mutable std::mutex reload_mutex_;
+  std::string reload_problem_;
+  std::vector<std::string> pending_restart_;
+  WallTime loaded_at_;
+};
+
+}  // namespace fedgate::app

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/journal.h"
+
+#include <algorithm>
+#include <array>
+
+#include "audit/journal_state.h"
+
+namespace fedgate::audit {
+namespace {
+
+// So small that a few of them fit into journal_max, or nothing could ever be removed.
+JournalOptions fitting(JournalOptions options) {
+  options.segment_bytes = std::min(options.segment_bytes, options.max_bytes / 4);
+  return options;
+}
+
+Result<void> check(const JournalOptions& options) {
+  if (options.log_name.empty() || options.log_name.size() > log_name_max_bytes)
+    return fail(Code::invalid_configuration, "a log's name has 1 to " + std::to_string(log_name_max_bytes) +
+                                                 " bytes: " + options.log_name.substr(0, 64));
+  if (options.directory.empty())
+    return fail(Code::invalid_configuration, "the journal needs a directory (audit.journal)");
+  return {};
+}
+
+}  // namespace
+
+Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Journal::~Journal() { close(); }
+
+Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, const JournalOptions& options, const Clock& clock,
+                                               const Entropy& entropy, const log::Logger& log, Metrics& metrics) {
+  if (auto fits = check(options); !fits) return fail(fits.error());
+  auto state = std::make_unique<State>(disk, fitting(options), clock, entropy, log, metrics);
+  if (auto made = disk.make_directory(options.directory); !made) return fail(made.error().in("journal"));
+  auto locked = disk.lock(options.directory + "/lock");
+  if (!locked) return fail(locked.error().in("journal"));
+  state->lock = std::move(*locked);
+  auto files = SegmentFiles::open(disk, state->options, state->intents, log);
+  if (!files) return fail(files.error().in("journal"));
+  state->files = std::move(*files);
+  for (const auto& intent : state->intents.list()) {
+    auto event = event_of(intent.leaf);
+    if (!event) return fail(event.error().in("journal"));
+    state->found_open.push_back(std::move(*event));
+  }
+  state->intents_open = state->intents.size();
+  state->segments = state->files->segments();
+  state->next = state->durable = state->files->next_index();
+  state->shipped_at = clock.wall();
+  state->writer = std::thread([own = state.get()] { own->run(); });
+  return std::unique_ptr<Journal>(new Journal(std::move(state)));
+}
+
+PreparedRecord Journal::State::prepare(const AuditEvent& event) const {
+  std::array<std::uint8_t, 16> nonce{};
+  entropy.fill(nonce);
+  PreparedRecord record{draft_leaf(event, options.log_name, nonce), event.phase, std::nullopt};
+  if (event.phase != Phase::event && event.correlation_id) record.call = CallKey::of(event);
+  return record;
+}
+
+Result<void> Journal::State::admit(const PreparedRecord& record) const {
+  if (closing) return fail(Code::audit_unavailable, "the journal is closed");
+  if (failing) return fail(Code::audit_unavailable, problem);
+  if (waiting >= options.queue)
+    return fail(Code::overloaded,
+                std::to_string(waiting) + " records wait for the journal's disk (" + options.directory + ")");
+  if (record.phase == Phase::intent && intents_open.load(std::memory_order_relaxed) >= options.open_intents)
+    return fail(Code::overloaded, std::to_string(options.open_intents) +
+                                      " calls with effects have an intent in the journal and no outcome");
+  return {};
+}
+
+Result<void> Journal::State::enqueue(const PreparedRecord& record, std::unique_ptr<Waiter>& waiter) {
+  {
+    const std::lock_guard guard(mutex);
+    if (auto admitted = admit(record); !admitted) return admitted;
+    if (queue.empty() || queue.back().bytes.size() >= batch_bytes) {
+      queue.push_back(std::exchange(spare, {}));
+      queue.back().first = next;
+    }
+    auto& batch = queue.back();
+    const auto offset = batch.bytes.size();
+    batch.bytes.append(record_overhead, '\0');
+    append_leaf(batch.bytes, record.draft, next);
+    const auto size = batch.bytes.size() - offset - record_overhead;
+    batch.records.push_back({offset, size, record.phase, record.call, std::move(waiter)});
+    ++next;
+    ++waiting;
+  }
+  work.notify_one();
+  return {};
+}
+
+Task<Result<LeafReference>> Journal::append(const AuditEvent& event) {
+  const auto record = state_->prepare(event);
+  Result<LeafReference> result = fail(Code::internal, "the journal has not answered");
+  co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(
+      [this, &record, &result](auto handler) {
+        using Handler = std::decay_t<decltype(handler)>;
+        std::unique_ptr<Waiter> waiter = std::make_unique<HandlerWaiter<Handler>>(std::move(handler), result);
+        const auto queued = state_->enqueue(record, waiter);
+        if (queued) return;
+        state_->metrics.audit_refusals().Increment();
+        waiter->answer(fail(queued.error()));
+        Resumptions resumptions;
+        resumptions.add(std::move(waiter));
+        resumptions.post();
+      },
+      use_task);
+  co_return result;
+}
+
+void Journal::append(const AuditEvent& event, std::function<void(Result<LeafReference>)> done) {
+  std::unique_ptr<Waiter> waiter = std::make_unique<FunctionWaiter>(std::move(done));
+  const auto queued = state_->enqueue(state_->prepare(event), waiter);
+  if (queued) return;
+  state_->metrics.audit_refusals().Increment();
+  waiter->answer(fail(queued.error()));
+}
+
+const std::vector<AuditEvent>& Journal::open_intents() const { return state_->found_open; }
+
+Result<std::vector<std::string>> Journal::read(std::uint64_t from, std::size_t count, std::size_t bytes) {
+  const std::lock_guard one(state_->reading);
+  std::uint64_t durable = 0;
+  std::vector<SegmentPlace> segments;
+  {
+    const std::lock_guard guard(state_->mutex);
+    durable = state_->durable;
+    segments = state_->segments;
+  }
+  return state_->reader.read(from, durable, count, bytes, segments);
+}
+
+bool Journal::wait_beyond(std::uint64_t index, std::chrono::milliseconds time, std::stop_token stop) {
+  std::unique_lock guard(state_->mutex);
+  state_->progress.wait_for(guard, std::move(stop), time, [&] { return state_->durable > index || state_->closing; });
+  return state_->durable > index;
+}
+
+void Journal::shipped(std::uint64_t below) {
+  const std::lock_guard guard(state_->mutex);
+  if (below <= state_->shipped) return;
+  state_->shipped = below;
+  state_->shipped_at = state_->clock.wall();
+  if (!state_->full) return;
+  state_->probe_now = true;
+  state_->work.notify_one();
+}
+
+JournalState Journal::state() const {
+  const std::lock_guard guard(state_->mutex);
+  const bool closed = state_->closing && state_->waiting == 0;
+  JournalState now{.next_index = state_->next,
+                   .durable = state_->durable,
+                   .closed = closed,
+                   .failing = state_->failing,
+                   .problem = state_->problem};
+  if (!state_->segments.empty()) now.first = state_->segments.front().first;
+  for (const auto& segment : state_->segments) now.bytes += segment.bytes;
+  return now;
+}
+
+const std::string& Journal::log_name() const { return state_->options.log_name; }
+
+void Journal::close() {
+  const std::lock_guard once(state_->ending);
+  {
+    const std::lock_guard guard(state_->mutex);
+    state_->closing = true;
+  }
+  state_->work.notify_one();
+  state_->progress.notify_all();
+  if (state_->writer.joinable()) state_->writer.join();
+}
+
+}  // namespace fedgate::audit

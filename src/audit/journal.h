@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The journal is the log: preallocated, append-only segment files, a length and a CRC-32C per record. One
+// writer thread takes what has gathered, writes it with one write and one fdatasync, and wakes the waiters
+// (batched per executor). A record that append() has reported is on stable storage. Torn or truncated tails
+// are cut at the last whole record on open. The process holds a lock on the directory.
+//
+// A disk that is full or fails: append() answers Code::audit_unavailable at once from then on, the writer tries
+// again every second and recovers by itself; nothing that was reported is lost.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "audit/disk.h"
+#include "audit/leaf.h"
+#include "base/entropy.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/task.h"
+#include "fedgate/audit_event.h"
+#include "fedgate/clock.h"
+#include "fedgate/result.h"
+
+namespace fedgate::audit {
+
+struct JournalOptions {
+  std::string directory;
+  std::string log_name;                   ///< `orga.example/fedgate/log/a/1`
+  std::uint64_t max_bytes = 10ULL << 30;  ///< of all segments; shipped ones beyond it are removed, oldest first
+  std::uint64_t segment_bytes = 64ULL << 20;
+  std::size_t queue = 65'536;             ///< appends waiting for their sync; beyond it: Code::overloaded
+  std::size_t open_intents = 16'384;      ///< intents without outcome; beyond it new ones: Code::overloaded
+  std::chrono::milliseconds probe{1000};  ///< how often a failing disk is tried again
+};
+
+struct JournalState {
+  std::uint64_t next_index = 0;  ///< of the next append
+  std::uint64_t durable = 0;     ///< records below it are on stable storage
+  std::uint64_t first = 0;       ///< oldest index still in a segment
+  std::uint64_t bytes = 0;
+  bool closed = false;  ///< nothing will follow
+  bool failing = false;
+  std::string problem;  ///< for operators, while failing
+};
+
+class Journal {
+ public:
+  /// Opens or creates, repairs the tail. On the way it finds the intents that have no outcome; the caller settles
+  /// them (AuditLog does). Blocking.
+  static Result<std::unique_ptr<Journal>> open(Disk& disk, const JournalOptions& options, const Clock& clock,
+                                               const Entropy& entropy, const log::Logger& log, Metrics& metrics);
+  ~Journal();
+
+  /// Durable when it returns a value: where the leaf stands and its hash. Any executor's thread; not cancellable
+  /// once queued (shield it), bounded by the disk. Errors: audit_unavailable, overloaded.
+  Task<Result<LeafReference>> append(const AuditEvent& event);
+  /// The same for threads without an executor: `done` is called on the writer's thread and must not block.
+  void append(const AuditEvent& event, std::function<void(Result<LeafReference>)> done);
+
+  /// Intents read at open that no outcome followed: event fields to write the `unknown` outcome from.
+  [[nodiscard]] const std::vector<AuditEvent>& open_intents() const;
+
+  /// Reads durable leaves from `from` on, at most `count` and `bytes`: (index of the first, leaves). Blocking.
+  /// Code::not_found where they are pruned.
+  Result<std::vector<std::string>> read(std::uint64_t from, std::size_t count, std::size_t bytes);
+  /// Blocks until state().durable > index, close(), `stop` or the time is over; whether the first is so.
+  bool wait_beyond(std::uint64_t index, std::chrono::milliseconds time, std::stop_token stop = {});
+  /// The shipper tells what the database has: only segments below may be removed.
+  void shipped(std::uint64_t below);
+
+  [[nodiscard]] JournalState state() const;
+  [[nodiscard]] const std::string& log_name() const;
+  /// Writes and syncs what is queued, refuses further appends, ends the thread. Blocking, idempotent.
+  void close();
+
+  struct State;  ///< the journal's own, in journal_state.h
+
+ private:
+  explicit Journal(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fedgate::audit

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ctime>
+
+#include "audit/journal_state.h"
+
+namespace fedgate::audit {
+namespace {
+
+std::string shown(WallTime time) {
+  const auto seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+}  // namespace
+
+void Journal::State::run() {
+  std::unique_lock guard(mutex);
+  for (;;) {
+    if (failing) {
+      work.wait_for(guard, options.probe, [this] { return closing || probe_now; });
+      if (closing) return;
+      probe_now = false;
+      guard.unlock();
+      probe();
+      guard.lock();
+      continue;
+    }
+    work.wait(guard, [this] { return closing || !queue.empty(); });
+    if (queue.empty()) return;
+    Batch batch = std::move(queue.front());
+    queue.pop_front();
+    guard.unlock();
+    commit(std::move(batch));
+    guard.lock();
+  }
+}
+
+void Journal::State::commit(Batch batch) {
+  if (const auto written = write(batch); written) {
+    succeed(batch);
+  } else {
+    refuse(batch, describe(written.error()));
+  }
+  batch.bytes.clear();
+  batch.records.clear();
+  const std::lock_guard guard(mutex);
+  spare = std::move(batch);
+}
+
+Result<void> Journal::State::write(Batch& batch) {
+  auto place = BatchPlace::first;
+  auto index = batch.first;
+  for (const auto& record : batch.records) {
+    seal_record(batch.bytes.data() + record.offset, record.size, index++, place);
+    place = BatchPlace::later;
+  }
+  std::uint64_t removable = 0;
+  {
+    const std::lock_guard guard(mutex);
+    removable = shipped;
+  }
+  return files->append(batch.bytes, batch.records.size(), intents, removable);
+}
+
+void Journal::State::succeed(Batch& batch) {
+  const auto leaf = [&batch](const QueuedRecord& record) {
+    return std::string_view(batch.bytes).substr(record.offset + record_overhead, record.size);
+  };
+  auto index = batch.first;
+  for (auto& record : batch.records) {
+    if (record.call && record.phase == Phase::intent) intents.open(*record.call, index, leaf(record));
+    if (record.call && record.phase == Phase::outcome) intents.settle(*record.call);
+    ++index;
+  }
+  intents_open.store(intents.size(), std::memory_order_relaxed);
+  metrics.audit_records().Increment(static_cast<double>(batch.records.size()));
+  {
+    const std::lock_guard guard(mutex);
+    durable = index;
+    waiting -= batch.records.size();
+    segments = files->segments();
+  }
+  progress.notify_all();
+  Resumptions resumptions;
+  index = batch.first;
+  for (auto& record : batch.records) {
+    record.waiter->answer(LeafReference{options.log_name, index++, leaf_hash(leaf(record))});
+    resumptions.add(std::move(record.waiter));
+  }
+  resumptions.post();
+}
+
+// Nothing of the batch counts, nor what was queued behind it: their indexes go to those who come after.
+void Journal::State::refuse(Batch& batch, const Error& error) {
+  std::deque<Batch> behind;
+  {
+    const std::lock_guard guard(mutex);
+    failing = true;
+    problem = error.detail;
+    full = files->full();
+    behind.swap(queue);
+    next = durable;
+    waiting = 0;
+    segments = files->segments();
+  }
+  log.error("the journal cannot be written; calls are refused until it can", {{"problem", error.detail}});
+  Resumptions resumptions;
+  std::size_t refused = 0;
+  const auto answer_all = [&](Batch& given_up) {
+    for (auto& record : given_up.records) {
+      record.waiter->answer(fail(error));
+      resumptions.add(std::move(record.waiter));
+    }
+    refused += given_up.records.size();
+  };
+  answer_all(batch);
+  for (auto& given_up : behind) answer_all(given_up);
+  metrics.audit_refusals().Increment(static_cast<double>(refused));
+  resumptions.post();
+}
+
+void Journal::State::probe() {
+  std::uint64_t removable = 0;
+  {
+    const std::lock_guard guard(mutex);
+    removable = shipped;
+  }
+  const auto repaired = files->repair(intents, removable);
+  const auto why = repaired ? Error() : describe(repaired.error());
+  {
+    const std::lock_guard guard(mutex);
+    failing = !repaired;
+    full = files->full();
+    problem = why.detail;
+    segments = files->segments();
+  }
+  if (repaired) log.info("the journal can be written again", {{"next_index", files->next_index()}});
+}
+
+Error Journal::State::describe(const Error& error) {
+  std::string detail = "the journal cannot be written: " + error.detail;
+  if (files->full()) {
+    const std::lock_guard guard(mutex);
+    detail += " with records that the database has not taken: it has been away since " + shown(shipped_at) +
+              "; bring the database back, or raise audit.journal_max";
+  }
+  return {Code::audit_unavailable, std::move(detail)};
+}
+
+}  // namespace fedgate::audit

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every metric of product.md section 9 that this gateway has, declared in one place over prometheus-cpp, so
+// that names and labels stay one list. Labels are bounded: node ids of the registry, codes, methods; never a
+// principal or a correlation id. Any thread; hot callers keep the Counter& they were given.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace fedgate {
+
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // Each returns the one instance with these labels (made at the first call; takes a lock).
+  prometheus::Counter& requests(const std::string& node, std::string_view direction, std::string_view status);
+  prometheus::Histogram& request_duration(const std::string& node);
+  prometheus::Histogram& call_phase(const std::string& node, std::string_view phase);
+  prometheus::Counter& denials(const std::string& node, std::string_view decided_by, std::string_view code);
+  prometheus::Counter& errors(std::string_view code);
+  prometheus::Counter& tls_handshakes(std::string_view side, std::string_view result);   // side: server, client
+  prometheus::Gauge& certificate_expiry_days(const std::string& subject);
+  prometheus::Counter& rate_limit_hits(const std::string& node, std::string_view limit);
+  prometheus::Counter& trust_verification(std::string_view result);
+  prometheus::Counter& route_lookups(std::string_view result);
+  prometheus::Counter& invocations(std::string_view resource_protocol, std::string_view result);
+  prometheus::Histogram& invocation_duration(std::string_view resource_protocol);
+  prometheus::Counter& config_reload(std::string_view result);
+  prometheus::Gauge& config_reload_success();   // 1: the newest configuration is in use; 0: it was refused
+  prometheus::Gauge& audit_backlog();           // records in the journal that the database does not have yet
+  prometheus::Counter& audit_records();
+  prometheus::Counter& audit_refusals();        // calls refused because the journal could not be written
+  prometheus::Gauge& connections(std::string_view listener);
+  prometheus::Counter& rejected_connections(std::string_view listener, std::string_view reason);
+  void build_info(const std::string& version, const std::string& commit);
+
+  /// Prometheus text format 0.0.4.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  struct Families;   // one prometheus::Family per method above
+  prometheus::Registry registry_;
+  std::unique_ptr<Families> families_;
+};
+
+}  // namespace fedgate

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+#include <iterator>
+
+#include "cli/table.h"
+#include "cli/verb.h"
+#include "config/loader.h"
+#include "net/http_message.h"
+
+namespace fedgate::cli {
+namespace {
+
+constexpr const char* nodes_path = "/api/v2/federation/nodes";
+constexpr std::size_t max_anchor_file = 256 * 1024;
+
+struct NewNode {
+  std::string id, name, alias, rate_limit;
+  std::vector<std::string> endpoints, anchors, pins, domains, resources, reads;
+  bool trusted = false;
+};
+
+void show_list(Context& context, const nlohmann::json& answer) {
+  Table table({"NODE", "ALIAS", "TRUST", "ENABLED", "ENDPOINTS", "RESOURCES", "LAST SEEN", "FROM"});
+  for (const auto& node : part_of(answer, "nodes")) {
+    table.add({text_of(node, "node_id"), text_of(node, "alias"), text_of(node, "trust_level"), flag_of(node, "enabled") ? "yes" : "no",
+               text_of(node, "endpoints"), text_of(node, "resources"), text_of(node, "last_seen"), text_of(node, "source")});
+  }
+  if (table.empty()) {
+    context.out << "No nodes. Add one under `nodes:` in the configuration, or with `fedgate nodes add`.\n";
+  } else {
+    table.print(context.out);
+  }
+}
+
+void show_node(Context& context, const nlohmann::json& node) {
+  Details details;
+  for (const char* key : {"node_id", "name", "alias", "trust_level", "enabled", "endpoints", "principal_domains", "resources", "reads",
+                          "pins", "rate_limit_per_hour", "source", "defined_at", "trusted_since", "last_seen", "created_at", "updated_at"}) {
+    details.add(key, text_of(node, key));
+  }
+  for (const auto& anchor : part_of(node, "anchors")) {
+    details.add("anchor", text_of(anchor, "subject") + ", until " + text_of(anchor, "not_after") + ", SHA-256 " + text_of(anchor, "sha256"));
+  }
+  details.print(context.out);
+}
+
+Result<std::string> read_anchor(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(Code::usage, "--anchor: cannot read " + file);
+  std::string text(max_anchor_file + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > max_anchor_file) return fail(Code::usage, "--anchor: " + file + " is larger than 256 KiB");
+  if (text.find("PRIVATE KEY-----") != std::string::npos) {
+    return fail(Code::usage, "--anchor: " + file + " holds a private key; give only the CA's certificate");
+  }
+  if (text.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return fail(Code::usage, "--anchor: " + file + " holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
+  }
+  return text;
+}
+
+Result<nlohmann::json> body_of(const NewNode& options) {
+  const auto id = NodeId::parse(options.id);
+  if (!id) return fail(Code::usage, id.error().detail);
+  nlohmann::json body{{"node_id", options.id}, {"endpoints", options.endpoints}, {"trust_anchors", nlohmann::json::array()},
+                      {"pins", options.pins}, {"principal_domains", options.domains}, {"resources", options.resources},
+                      {"reads", options.reads}, {"trusted", options.trusted}};
+  if (options.domains.empty()) body["principal_domains"] = {options.id};
+  if (!options.name.empty()) body["name"] = options.name;
+  if (!options.alias.empty()) body["alias"] = options.alias;
+  for (const auto& file : options.anchors) {
+    auto pem = read_anchor(file);
+    if (!pem) return fail(pem.error());
+    body["trust_anchors"].push_back(std::move(*pem));
+  }
+  if (!options.rate_limit.empty()) {
+    const auto rate = config::parse_rate_per_hour(options.rate_limit);
+    if (!rate) return fail(Code::usage, "--rate-limit: " + rate.error().detail);
+    body["rate_limit_per_hour"] = *rate;
+  }
+  return body;
+}
+
+int add_node(Context& context, const NewNode& options) {
+  const auto body = body_of(options);
+  if (!body) return report(context, body.error());
+  return ask_daemon(context, "POST", nodes_path, body->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+                    [&](const nlohmann::json& node) {
+                      context.out << "added\n";
+                      show_node(context, node);
+                      if (!options.trusted) {
+                        context.out << "\nIt is not trusted yet: it can neither call nor be called. After comparing the anchor's "
+                                       "fingerprint with the other organisation, remove it and add it with --trusted.\n";
+                      }
+                    });
+}
+
+/// One request about the node `id`, a node_id or an alias.
+int about_node(Context& context, const std::string& id, const std::string& method, const std::string& body,
+               const std::function<void(const nlohmann::json&)>& show) {
+  const bool plain = id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == std::string::npos;
+  if (!plain || id.empty() || id.starts_with('.')) {
+    return report(context, Error(Code::usage, "`" + id.substr(0, 64) + "` is neither a node_id nor an alias; see `fedgate nodes list`"));
+  }
+  return ask_daemon(context, method, std::string(nodes_path) + "/" + net::percent_encode(id), body, show);
+}
+
+void add_verb_about_node(CLI::App& group, Context& context, const char* name, const char* text, const char* footer,
+                         const char* method, const char* body, std::function<void(const std::string&, const nlohmann::json&)> show) {
+  auto* verb = group.add_subcommand(name, text);
+  verb->footer(footer);
+  auto id = std::make_shared<std::string>();
+  verb->add_option("node", *id, "Its node_id or alias")->required()->type_name("NODE");
+  add_daemon_options(*verb, context);
+  verb->callback([&context, id, method, body, show = std::move(show)] {
+    context.chosen = [&context, id, method, body, show] {
+      return about_node(context, *id, method, body, [&](const nlohmann::json& answer) { show(*id, answer); });
+    };
+  });
+}
+
+void add_add_verb(CLI::App& group, Context& context) {
+  auto* verb = group.add_subcommand("add", "Add a node to the registry");
+  verb->footer("A trust anchor may speak for this one node only. --trusted says that you have compared its fingerprint with\n"
+               "the other organisation by another way (in person, by telephone).");
+  auto options = std::make_shared<NewNode>();
+  verb->add_option("node", options->id, "Its node_id")->required()->type_name("NODE");
+  const auto list = [&](const char* name, std::vector<std::string>& into, const char* text, const char* type) {
+    return verb->add_option(name, into, text)->allow_extra_args(false)->type_name(type);
+  };
+  list("--endpoint", options->endpoints, "https://host:port of its gateway; may be repeated", "URL");
+  list("--anchor", options->anchors, "PEM file of its CA certificate; may be repeated", "FILE")->required();
+  list("--pin", options->pins, "SHA-256 (hex) of a public key it must have; may be repeated", "SHA256");
+  list("--domain", options->domains, "A domain whose principals it may vouch for; default its node_id; may be repeated", "DOMAIN");
+  list("--resource", options->resources, "A resource that lives there; may be repeated", "ID");
+  list("--read", options->reads, "A capability there that has no effects; may be repeated", "RESOURCE/CAPABILITY");
+  verb->add_option("--name", options->name, "Name for people")->type_name("TEXT");
+  verb->add_option("--alias", options->alias, "Short name")->type_name("WORD");
+  verb->add_option("--rate-limit", options->rate_limit, "Calls it may make: 6000/h")->type_name("RATE");
+  verb->add_flag("--trusted", options->trusted, "Trust it from now on");
+  add_daemon_options(*verb, context);
+  verb->callback([&context, options] { context.chosen = [&context, options] { return add_node(context, *options); }; });
+}
+
+}  // namespace
+
+void add_node_verbs(CLI::App& root, Context& context) {
+  auto* group = root.add_subcommand("nodes", "The registry of other organisations' gateways");
+  group->require_subcommand(1);
+  auto* list = group->add_subcommand("list", "All nodes");
+  add_daemon_options(*list, context);
+  list->callback([&context] {
+    context.chosen = [&context] {
+      return ask_daemon(context, "GET", nodes_path, "", [&](const nlohmann::json& answer) { show_list(context, answer); });
+    };
+  });
+  add_verb_about_node(*group, context, "show", "All about one node", "", "GET", "",
+                      [&](const std::string&, const nlohmann::json& node) { show_node(context, node); });
+  add_add_verb(*group, context);
+  add_verb_about_node(*group, context, "disable", "Cut a node off, reversibly", "Takes effect at once, on open connections too.",
+                      "PATCH", R"({"enabled":false})", [&](const std::string& id, const nlohmann::json&) {
+                        context.out << id << " is disabled: it can neither call nor be called\n";
+                      });
+  add_verb_about_node(*group, context, "enable", "Let a disabled node in again", "", "PATCH", R"({"enabled":true})",
+                      [&](const std::string& id, const nlohmann::json& node) {
+                        const auto level = text_of(node, "trust_level");
+                        context.out << id << " is enabled" << (level == "trusted" ? "" : ", but its trust level is " + printable(level)) << '\n';
+                      });
+  add_verb_about_node(*group, context, "remove", "Remove a node from the registry",
+                      "A node that the configuration defines is removed there.", "DELETE", "",
+                      [&](const std::string& id, const nlohmann::json&) { context.out << id << " is removed\n"; });
+}
+
+}  // namespace fedgate::cli

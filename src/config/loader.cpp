@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/loader.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "config/binder.h"
+#include "config/document.h"
+#include "config/files.h"
+#include "config/resolver.h"
+
+namespace fedgate::config {
+namespace {
+
+constexpr std::size_t most_files = 256;
+
+/// `conf.d/*.yaml` beside the main file, by name.
+std::vector<std::string> further_files(const std::string& main_file, Report& report) {
+  const auto directory = std::filesystem::path(main_file).parent_path() / "conf.d";
+  std::error_code problem;
+  if (!std::filesystem::is_directory(directory, problem)) return {};
+  std::vector<std::string> found;
+  std::filesystem::directory_iterator entry(directory, problem);
+  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    const auto name = entry->path().filename().string();
+    if (name.ends_with(".yaml") && !name.starts_with(".")) found.push_back(entry->path().string());
+    if (found.size() > most_files) break;
+  }
+  if (problem) report.error({}, "cannot look into " + directory.string() + ": " + problem.message());
+  if (found.size() > most_files) {
+    report.error({}, directory.string() + " holds more than " + std::to_string(most_files) + " files; put them together");
+    found.clear();
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+/// Nothing where a file could not be read as YAML: what the others lack could stand there.
+std::vector<Value> read_documents(const std::string& main_file, Files& files, Report& report) {
+  std::vector<std::string> paths{main_file};
+  report.add_file(main_file);
+  for (auto& path : further_files(main_file, report)) {
+    report.add_file(path);
+    paths.push_back(std::move(path));
+  }
+  std::vector<Value> documents;
+  bool whole = true;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const auto text = files.read_whole(paths[i], i);
+    auto document = text ? read_document(*text, i, report) : std::nullopt;
+    whole = whole && document.has_value();
+    if (document) documents.push_back(std::move(*document));
+  }
+  if (!whole) documents.clear();
+  return documents;
+}
+
+draft::Root bind(const std::vector<Value>& documents, Report& report) {
+  std::vector<const Value*> mappings;
+  for (const auto& document : documents) mappings.push_back(&document);
+  draft::Root root;
+  Binder binder(report, std::move(mappings), "", {});
+  declare(binder, root);
+  binder.finish();
+  return root;
+}
+
+}  // namespace
+
+Loaded load(const std::string& file, const Clock& clock) {
+  Report report;
+  Files files(file, report);
+  const auto documents = read_documents(file, files, report);
+  if (documents.empty()) return {nullptr, report.sorted()};
+  const auto root = bind(documents, report);
+  auto settings = std::make_shared<Settings>();
+  Resolver(root, report, files, clock, *settings).resolve();
+  settings->file = files.read_so_far().front();
+  settings->files = files.read_so_far();
+  if (report.failed()) settings.reset();
+  return {std::move(settings), report.sorted()};
+}
+
+}  // namespace fedgate::config

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The whole configuration as plain options, after validation: every path is absolute, every secret has been
+// read, every id is well-formed. Made by config/loader.h; no module sees YAML. Immutable once made.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/resource.h"
+#include "base/log.h"
+#include "fedgate/node.h"
+#include "limits/node_limiter.h"
+#include "net/http_server.h"
+#include "policy/rules.h"
+#include "store/store.h"
+#include "trust/client_tokens.h"
+#include "trust/operators.h"
+
+namespace fedgate::config {
+
+struct OwnNode {
+  NodeId id;
+  std::string name;
+  std::string endpoint;                        ///< `https://…`, what peers are told; may be empty
+  std::vector<Domain> principal_domains;       ///< default: the node id itself
+  std::string replica = "a";
+};
+
+struct ListenerSettings {
+  std::string address;                         ///< empty: this listener is off
+};
+
+struct TlsFiles {
+  std::string certificate_file, key_file;
+  std::string certificate_pem, key_pem;        ///< key_pem is secret
+};
+
+struct Settings {
+  std::string file;                            ///< the main file
+  std::vector<std::string> files;              ///< every file that was read, for watching
+  OwnNode node;
+  ListenerSettings peers, clients, admin;
+  std::optional<TlsFiles> clients_tls;         ///< required off loopback
+  std::vector<trust::OperatorEntry> operators; ///< listen.admin.operators
+  unsigned threads = 1;
+  TlsFiles tls;
+  store::Options store;
+  std::vector<Node> nodes;
+  std::vector<trust::ClientEntry> clients_list;
+  std::vector<adapters::Resource> resources;
+  std::vector<policy::Rule> rules;
+  limits::Options node_limits;
+  net::ServerLimits server_limits;
+  unsigned json_depth = 32;
+  std::chrono::milliseconds call_timeout{30'000};          ///< routing.timeout
+  struct Audit {
+    std::string journal;                       ///< directory
+    std::uint64_t journal_max = 10ULL << 30;
+  } audit;
+  struct Shutdown {
+    std::chrono::milliseconds announce{5000};
+    std::chrono::milliseconds drain{30'000};
+  } shutdown;
+  log::Options log;
+};
+
+/// What changed between two that cannot take effect without a restart: dotted keys, for a clear message.
+std::vector<std::string> needs_restart(const Settings& running, const Settings& next);
+
+}  // namespace fedgate::config

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The organisation's system of record behind one interface: PostgreSQL 13+ or embedded SQLite, same tables,
+// same behaviour, one test suite for both. Functions block: call them on a WorkerPool or an own thread, never
+// on an io_context. An implementation serialises its callers (one connection, reconnecting by itself). Errors:
+// Code::store_unavailable with what failed and what to try; Code::conflict where a key exists already.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fedgate/clock.h"
+#include "fedgate/node.h"
+#include "fedgate/result.h"
+
+namespace fedgate::store {
+
+/// One row of audit_events: product.md section 6. Times in microseconds.
+struct AuditRow {
+  std::string log;
+  std::uint64_t index = 0;
+  std::string leaf;  ///< JCS, verbatim
+  WallTime timestamp{};
+  std::string event_type, phase, principal, principal_org, actor, credential_id, resource, resource_protocol,
+      capability_id, action, decision, reason, policy_id, outcome, error_code, correlation_id, source_node, target_node;
+  std::uint32_t attempt = 0;
+  std::int64_t duration_us = 0, upstream_us = 0;
+  std::uint64_t request_bytes = 0, response_bytes = 0;
+  std::optional<double> estimated_cost, actual_cost;
+  bool operator==(const AuditRow&) const = default;
+};
+
+struct AuditQuery {
+  std::optional<WallTime> from{};  ///< inclusive
+  std::optional<WallTime> to{};    ///< exclusive
+  std::string principal{}, peer{}, resource{}, capability{}, correlation_id{}, event_type{}, outcome{},
+      decision{};  ///< empty: any
+  std::size_t limit = 100;
+  /// Keyset: rows that follow this place in the order of the answer, which is (timestamp, log, index), descending
+  /// unless oldest_first.
+  struct Place {
+    WallTime timestamp;
+    std::string log;
+    std::uint64_t index;
+  };
+  std::optional<Place> before{};
+  bool oldest_first = false;  ///< the other order, for one correlation id
+};
+
+struct MigrationStatus {
+  int version = 0;
+  std::string name;
+  bool applied = false;
+  std::string applied_at;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  [[nodiscard]] virtual std::string_view kind() const = 0;  ///< sqlite, postgresql
+  virtual Result<void> ping() = 0;
+
+  virtual Result<std::vector<MigrationStatus>> migrations() = 0;
+  /// Applies what is missing, one transaction each; how many.
+  virtual Result<int> migrate_up() = 0;
+  virtual Result<int> migrate_down(int steps) = 0;
+
+  virtual Result<std::vector<Node>> nodes() = 0;
+  /// Inserts or replaces by node_id; created_at of an existing row stays. Durable when it returns.
+  virtual Result<void> put_node(const Node& node) = 0;
+  /// False where there was none.
+  virtual Result<bool> remove_node(const NodeId& id) = 0;
+
+  /// All or nothing; rows that are there already (same log and index) are left alone.
+  virtual Result<void> append_audit(std::span<const AuditRow> rows) = 0;
+  /// Highest index stored for this log.
+  virtual Result<std::optional<std::uint64_t>> audit_position(const std::string& log) = 0;
+  virtual Result<std::vector<AuditRow>> audit(const AuditQuery& query) = 0;
+};
+
+struct Options {
+  std::string url{};                   ///< `sqlite:/path` or `postgresql://…` (libpq URI)
+  std::string password_file{};         ///< PostgreSQL; empty: as libpq finds it
+  bool migrate = true;                 ///< `migrate: auto`; manual: a schema that is behind is an error
+  std::string migrations_directory{};  ///< empty: those built into the program; else it holds sqlite/, postgresql/
+  bool any_schema = false;             ///< `fedgate migrate`: neither check nor migrate when opening
+  std::chrono::milliseconds timeout{30'000};  ///< of one PostgreSQL operation, migrations apart
+};
+
+/// Opens, checks the schema, migrates where allowed. The error says what to do (start the server, run
+/// `fedgate migrate up`, …) and never shows a password.
+Result<std::unique_ptr<Store>> open(const Options& options);
+
+}  // namespace fedgate::store

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trust/openssl.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <ctime>
+
+namespace fedgate::trust {
+
+namespace {
+
+BioPtr memory_of(std::string_view text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+
+// Without a callback OpenSSL would ask on the terminal.
+int no_passphrase(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+}  // namespace
+
+ErrorQueueScope::ErrorQueueScope() { ERR_set_mark(); }
+ErrorQueueScope::~ErrorQueueScope() { ERR_pop_to_mark(); }
+
+std::string openssl_reason() {
+  const auto code = ERR_peek_last_error();
+  if (code == 0) return "no reason given by OpenSSL";
+  const char* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : "OpenSSL error " + std::to_string(code);
+}
+
+Result<std::vector<CertificatePtr>> read_certificates(std::string_view pem, std::size_t most) {
+  const ErrorQueueScope scope;
+  const auto input = memory_of(pem);
+  std::vector<CertificatePtr> found;
+  if (!input) return fail(Code::internal, "out of memory reading a certificate");
+  while (true) {
+    CertificatePtr next(PEM_read_bio_X509(input.get(), nullptr, nullptr, nullptr));
+    if (!next) break;
+    if (found.size() == most)
+      return fail(Code::invalid_certificate, "more than " + std::to_string(most) + " certificates in one PEM text");
+    found.push_back(std::move(next));
+  }
+  // The end of the text shows as "no start line"; anything else is a block that could not be read.
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+    return fail(Code::invalid_certificate, "certificate " + std::to_string(found.size() + 1) +
+                                               " of the PEM text cannot be read: " + openssl_reason());
+  if (found.empty())
+    return fail(Code::invalid_certificate,
+                "no certificate found; expected PEM text with a line -----BEGIN CERTIFICATE-----");
+  return found;
+}
+
+Result<KeyPtr> read_private_key(std::string_view pem) {
+  const ErrorQueueScope scope;
+  const auto input = memory_of(pem);
+  if (!input) return fail(Code::internal, "out of memory reading a key");
+  bool asked = false;
+  KeyPtr key(PEM_read_bio_PrivateKey(input.get(), nullptr, no_passphrase, &asked));
+  if (key) return key;
+  if (asked)
+    return fail(Code::invalid_certificate,
+                "the private key is encrypted; a daemon cannot ask for its passphrase. Store it unencrypted, readable "
+                "by the daemon's user only (openssl pkey -in KEY -out PLAIN)");
+  return fail(Code::invalid_certificate, "no private key found: " + openssl_reason() +
+                                             "; expected PEM text with a line -----BEGIN PRIVATE KEY-----");
+}
+
+std::string subject_of(const X509* certificate) {
+  const ErrorQueueScope scope;
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  if (!out || X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) < 0) return "?";
+  char* text = nullptr;
+  const auto size = BIO_get_mem_data(out.get(), &text);
+  std::string subject(text, static_cast<std::size_t>(size > 0 ? size : 0));
+  if (subject.size() > 200) subject = subject.substr(0, 197) + "...";
+  return subject;
+}
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t most = 80;
+  std::string out = "\"";
+  for (const char c : text.substr(0, most)) out += c >= 0x20 && c < 0x7F && c != '"' && c != '\\' ? c : '?';
+  out += text.size() > most ? "...\"" : "\"";
+  return out;
+}
+
+std::string_view view_of(const ASN1_STRING* text) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+namespace {
+
+// `critical` tells absent (-1) from more than one (-2).
+template <class Pointer>
+Result<Pointer> extension(const X509* certificate, int nid, const char* name) {
+  const ErrorQueueScope scope;
+  int critical = 0;
+  Pointer value(static_cast<typename Pointer::pointer>(X509_get_ext_d2i(certificate, nid, &critical, nullptr)));
+  if (value || critical == -1) return value;
+  return fail(Code::invalid_certificate, std::string("the extension ") + name +
+                                             (critical == -2 ? " stands there more than once" : " cannot be read"));
+}
+
+}  // namespace
+
+Result<GeneralNamesPtr> alternative_names(const X509* certificate) {
+  return extension<GeneralNamesPtr>(certificate, NID_subject_alt_name, "subjectAltName");
+}
+
+Result<ExtendedKeyUsagePtr> extended_key_usage(const X509* certificate) {
+  return extension<ExtendedKeyUsagePtr>(certificate, NID_ext_key_usage, "extendedKeyUsage");
+}
+
+bool contains(const EXTENDED_KEY_USAGE* usages, int nid) {
+  for (int i = 0; usages != nullptr && i < sk_ASN1_OBJECT_num(usages); ++i)
+    if (OBJ_obj2nid(sk_ASN1_OBJECT_value(usages, i)) == nid) return true;
+  return false;
+}
+
+std::optional<WallTime> wall_time(const ASN1_TIME* time) {
+  const ErrorQueueScope scope;
+  std::tm parts{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return WallTime(std::chrono::seconds(timegm(&parts)));
+}
+
+Result<Sha256> certificate_sha256(const X509* certificate) {
+  const ErrorQueueScope scope;
+  Sha256 digest{};
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), nullptr) != 1)
+    return fail(Code::internal, "hashing a certificate: " + openssl_reason());
+  return digest;
+}
+
+Result<Sha256> public_key_sha256(const X509* certificate) {
+  const ErrorQueueScope scope;
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  const Owned<unsigned char, [](unsigned char* p) { OPENSSL_free(p); }> owned(der);
+  Sha256 digest{};
+  if (size <= 0 || EVP_Digest(der, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
+    return fail(Code::invalid_certificate, "the public key cannot be encoded: " + openssl_reason());
+  return digest;
+}
+
+}  // namespace fedgate::trust

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ownership of OpenSSL's objects for this folder, and the few readings of a certificate that more than one of its
+// files needs. Free functions, any thread. None of them leaves entries in OpenSSL's error queue: it is shared with
+// the TLS code of the same thread, which would take them for its own.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fedgate/clock.h"
+#include "fedgate/id.h"
+#include "fedgate/result.h"
+
+namespace fedgate::trust {
+
+template <auto Free>
+struct FreeWith {
+  template <class T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+template <class T, auto Free>
+using Owned = std::unique_ptr<T, FreeWith<Free>>;
+
+using BioPtr = Owned<BIO, BIO_free>;
+using CertificatePtr = Owned<X509, X509_free>;
+using ExtensionPtr = Owned<X509_EXTENSION, X509_EXTENSION_free>;
+using KeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
+using StorePtr = Owned<X509_STORE, X509_STORE_free>;
+using StoreContextPtr = Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
+using GeneralNamesPtr = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
+using ExtendedKeyUsagePtr = Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free>;
+
+/// While it lives, what OpenSSL adds to this thread's error queue is forgotten at its end.
+class ErrorQueueScope {
+ public:
+  ErrorQueueScope();
+  ~ErrorQueueScope();
+  ErrorQueueScope(const ErrorQueueScope&) = delete;
+  ErrorQueueScope& operator=(const ErrorQueueScope&) = delete;
+};
+
+/// What OpenSSL said last, for an error's detail.
+std::string openssl_reason();
+
+/// Every certificate of a PEM text, at most `most`. Code::invalid_certificate.
+Result<std::vector<CertificatePtr>> read_certificates(std::string_view pem, std::size_t most);
+/// Never asks for a passphrase. Code::invalid_certificate; says so when the key is encrypted.
+Result<KeyPtr> read_private_key(std::string_view pem);
+
+/// RFC 2253, escaped to printable ASCII, at most 200 bytes: safe in a log line whoever made the certificate.
+std::string subject_of(const X509* certificate);
+/// Someone else's text, made safe for a log line: printable ASCII, at most 80 bytes, in quotes.
+std::string shown(std::string_view text);
+
+std::string_view view_of(const ASN1_STRING* text);
+/// The subject alternative names; empty pointer where there is no such extension. Code::invalid_certificate where it is
+/// unreadable or there is more than one.
+Result<GeneralNamesPtr> alternative_names(const X509* certificate);
+/// The same for the extended key usage.
+Result<ExtendedKeyUsagePtr> extended_key_usage(const X509* certificate);
+bool contains(const EXTENDED_KEY_USAGE* usages, int nid);
+
+/// Empty where the encoding is wrong.
+std::optional<WallTime> wall_time(const ASN1_TIME* time);
+/// Over the DER of the whole certificate, and of its SubjectPublicKeyInfo.
+Result<Sha256> certificate_sha256(const X509* certificate);
+Result<Sha256> public_key_sha256(const X509* certificate);
+
+}  // namespace fedgate::trust
