@@ -55,17 +55,14 @@ def problems(saw, ours, theirs):
 def cells(events):
     lines = []
     for e in events:
-        words = [f"#{e['index']}", e["phase"]]
-        if e["phase"] == "outcome":
-            words.append(e["outcome"])
-            if e["code"]:
-                words.append(e["code"])
+        words = [f"#{e['index']}", e["outcome"] or e["phase"]]
+        if e["code"]:
+            words.append(e["code"])
         if e["rule"]:
             words.append(f"({e['decision']}: {e['rule']})")
-        words.append(f"leaf {e['leaf_hash'][:8]}")
+        words.append(e["leaf_hash"][:8])
         if e.get("counterparty"):
-            other = e["counterparty"].get("leaf_hash") or e["counterparty"].get("hash")
-            words.append(f"holds {other[:8]}")
+            words.append("← " + (e["counterparty"].get("leaf_hash") or e["counterparty"].get("hash"))[:8])
         lines.append(" ".join(words))
     return lines or ["-"]
 
@@ -84,6 +81,7 @@ def main():
         bad += bool(found)
         rows.append((call["step"], key, cells(ours.get(key, [])), cells(theirs.get(key, [])), found))
     width = max([len("orga.example")] + [len(line) for row in rows for line in row[2]])
+    print("  (# index, what was recorded, by which rule, its leaf's hash ← the hash of the other side's leaf that it holds)")
     print(f"     {'orga.example':{width}} | orgb.example")
     for step, key, left, right, found in rows:
         print(f"  {step}. {key}  {'✗ ' + '; '.join(found) if found else '✓'}")

@@ -11,6 +11,7 @@ CREATE TABLE federation_nodes (
   pins                  jsonb       NOT NULL DEFAULT '[]',
   principal_domains     jsonb       NOT NULL DEFAULT '[]',
   resources             jsonb       NOT NULL DEFAULT '[]',
+  reads                 jsonb       NOT NULL DEFAULT '[]',
   trust_level           text        NOT NULL CHECK (trust_level IN ('untrusted', 'pending', 'trusted', 'revoked')),
   enabled               boolean     NOT NULL,
   source                text        NOT NULL CHECK (source IN ('configuration', 'operator')),

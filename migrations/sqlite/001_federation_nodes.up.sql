@@ -14,6 +14,7 @@ CREATE TABLE federation_nodes (
   pins                  TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(pins)),
   principal_domains     TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(principal_domains)),
   resources             TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(resources)),
+  reads                 TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(reads)),
   trust_level           TEXT    NOT NULL CHECK (trust_level IN ('untrusted', 'pending', 'trusted', 'revoked')),
   enabled               INTEGER NOT NULL CHECK (enabled IN (0, 1)),
   source                TEXT    NOT NULL CHECK (source IN ('configuration', 'operator')),

@@ -38,7 +38,8 @@ std::optional<Outcome> from_status(std::uint16_t status, Access access, const st
   if (status >= 200 && status < 300) return std::nullopt;
   const std::string detail = context + ": the service answered " + std::to_string(status);
   const Effect in_doubt = access == Access::write ? Effect::unknown : Effect::failed;
-  if (status >= 400 && status < 500) return refused(Effect::failed, DecidedBy::upstream, Error(Code::upstream_rejected, detail));
+  if (status >= 400 && status < 500)
+    return refused(Effect::failed, DecidedBy::upstream, Error(Code::upstream_rejected, detail));
   if (status >= 500 && status < 600) {
     // A proxy in front of the service answers these when it does not know what the service did.
     const bool from_between = status == 502 || status == 503 || status == 504;
@@ -53,9 +54,8 @@ std::optional<Outcome> from_status(std::uint16_t status, Access access, const st
 
 /// Hex digits and dashes, as W3C Trace Context writes it.
 bool well_formed_traceparent(std::string_view text) {
-  return text.size() >= 55 && text.size() <= 128 && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-';
-  });
+  return text.size() >= 55 && text.size() <= 128 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-'; });
 }
 
 }  // namespace
@@ -74,9 +74,11 @@ Result<std::unique_ptr<HttpAdapter>> HttpAdapter::make(const Resource& resource,
   for (const auto& capability : resource.capabilities) {
     auto request = RequestTemplate::parse(capability.request);
     if (!request) return fail(request.error().in(context + ", capability " + capability.id.str()));
-    if (capability.arguments == Capability::Arguments::body && (request->method() == "GET" || request->method() == "HEAD")) {
-      return fail(Code::invalid_configuration, context + ", capability " + capability.id.str() + ": `arguments: body` with " +
-                                                   request->method() + ", which carries none; use query, or another method");
+    if (capability.arguments == Capability::Arguments::body &&
+        (request->method() == "GET" || request->method() == "HEAD")) {
+      return fail(Code::invalid_configuration, context + ", capability " + capability.id.str() +
+                                                   ": `arguments: body` with " + request->method() +
+                                                   ", which carries none; use query, or another method");
     }
     prepared.emplace(capability.id, Prepared{&capability, std::move(*request)});
   }
@@ -116,7 +118,8 @@ Task<Outcome> HttpAdapter::invoke(const Invocation& invocation, ReplySink& sink)
   const std::string context = "resource " + resource_.id.str() + ", capability " + invocation.capability.str();
   const auto place = prepared_.find(invocation.capability);
   if (place == prepared_.end()) {
-    co_return refused(Effect::not_sent, DecidedBy::target, Error(Code::capability_not_found, context + ": there is none"));
+    co_return refused(Effect::not_sent, DecidedBy::target,
+                      Error(Code::capability_not_found, context + ": there is none"));
   }
   const Capability& capability = *place->second.capability;
   auto request = place->second.request.fill(base_path_, invocation.arguments, capability.arguments, parser_);

@@ -38,7 +38,10 @@ class RequestTemplate {
 
  private:
   /// A literal, then the argument that follows it; the last piece's argument may be empty.
-  struct Piece { std::string literal; std::string argument; };
+  struct Piece {
+    std::string literal;
+    std::string argument;
+  };
   [[nodiscard]] bool in_path(std::string_view argument) const;
   std::string method_;
   std::vector<Piece> pieces_;
@@ -54,7 +57,10 @@ class HttpAdapter final : public Adapter {
   [[nodiscard]] std::string_view protocol() const override { return "http"; }
 
  private:
-  struct Prepared { const Capability* capability; RequestTemplate request; };
+  struct Prepared {
+    const Capability* capability;
+    RequestTemplate request;
+  };
   HttpAdapter(const Resource& resource, net::HttpClient& client, const Clock& clock, net::Destination destination,
               std::string base_path, std::map<CapabilityId, Prepared> prepared);
   void add_headers(const Invocation& invocation, net::Request& request) const;

@@ -115,17 +115,20 @@ Result<RequestTemplate> RequestTemplate::parse(std::string_view text) {
   while (!path.empty()) {
     const auto open = path.find('{');
     Piece piece{.literal = std::string(path.substr(0, open)), .argument = {}};
-    if (const auto problem = literal_problem(piece.literal); !problem.empty()) return bad_template(text, "the path " + problem);
+    if (const auto problem = literal_problem(piece.literal); !problem.empty())
+      return bad_template(text, "the path " + problem);
     sample += piece.literal;
     path.remove_prefix(piece.literal.size());
     if (open != std::string_view::npos) {
       const auto close = path.find('}');
       if (close == std::string_view::npos) return bad_template(text, "has a { without its }");
       piece.argument = path.substr(1, close - 1);
-      if (piece.argument.empty() || piece.argument.size() > 64 || !std::ranges::all_of(piece.argument, is_argument_char)) {
+      if (piece.argument.empty() || piece.argument.size() > 64 ||
+          !std::ranges::all_of(piece.argument, is_argument_char)) {
         return bad_template(text, "an argument's name is 1 to 64 of letters, digits, `_`, `-` and `.`");
       }
-      if (result.in_path(piece.argument)) return bad_template(text, "names the argument {" + piece.argument + "} twice");
+      if (result.in_path(piece.argument))
+        return bad_template(text, "names the argument {" + piece.argument + "} twice");
       sample += 'x';
       path.remove_prefix(close + 1);
     }
@@ -139,7 +142,8 @@ Result<RequestTemplate> RequestTemplate::parse(std::string_view text) {
 }
 
 bool RequestTemplate::in_path(std::string_view argument) const {
-  return std::ranges::any_of(pieces_, [&](const Piece& piece) { return !piece.argument.empty() && piece.argument == argument; });
+  return std::ranges::any_of(pieces_,
+                             [&](const Piece& piece) { return !piece.argument.empty() && piece.argument == argument; });
 }
 
 std::vector<std::string> RequestTemplate::arguments() const {
@@ -204,7 +208,8 @@ Result<net::Request> RequestTemplate::fill(std::string_view base_path, std::stri
   }
   if (!problems.empty()) return fail(Code::invalid_arguments, "arguments: " + problems);
   if (request.target.size() > max_target) {
-    return fail(Code::invalid_arguments, "arguments: they make a request target of " + std::to_string(request.target.size()) +
+    return fail(Code::invalid_arguments, "arguments: they make a request target of " +
+                                             std::to_string(request.target.size()) +
                                              " bytes, more than 8192; send less, or let the capability use a body");
   }
   if (mode == Capability::Arguments::body) {

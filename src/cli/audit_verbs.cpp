@@ -41,12 +41,14 @@ std::string counterparty(const nlohmann::json& event) {
 }
 
 void show_list(Context& context, const nlohmann::json& answer) {
-  Table table({"TIME", "CORRELATION ID", "PHASE", "FROM > TO", "PRINCIPAL", "WHAT", "DECISION", "OUTCOME", "CODE", "TOOK"});
+  Table table(
+      {"TIME", "CORRELATION ID", "PHASE", "FROM > TO", "PRINCIPAL", "WHAT", "DECISION", "OUTCOME", "CODE", "TOOK"});
   for (const auto& event : part_of(answer, "events")) {
     auto what = what_was_called(event);
     if (what.empty()) what = text_of(event, "event") + " " + text_of(event, "action");
-    table.add({text_of(event, "time"), text_of(event, "correlation_id"), text_of(event, "phase"), parties(event), text_of(event, "principal"),
-               what, text_of(event, "decision"), text_of(event, "outcome"), text_of(event, "code"), duration_of(event, "duration_us")});
+    table.add({text_of(event, "time"), text_of(event, "correlation_id"), text_of(event, "phase"), parties(event),
+               text_of(event, "principal"), what, text_of(event, "decision"), text_of(event, "outcome"),
+               text_of(event, "code"), duration_of(event, "duration_us")});
   }
   if (table.empty()) {
     context.out << "No records match.\n";
@@ -63,8 +65,8 @@ void show_event(Context& context, const nlohmann::json& event) {
   details.add("record", text_of(event, "log") + " " + text_of(event, "index"));
   for (const char* key : {"time", "event", "phase", "correlation_id", "attempt"}) details.add(key, text_of(event, key));
   details.add("from > to", parties(event));
-  for (const char* key : {"principal", "actor", "credential", "resource", "protocol", "capability", "action", "access", "decision", "rule",
-                          "outcome", "code", "reason", "request_bytes", "response_bytes"}) {
+  for (const char* key : {"principal", "actor", "credential", "resource", "protocol", "capability", "action", "access",
+                          "decision", "rule", "outcome", "code", "reason", "request_bytes", "response_bytes"}) {
     details.add(key, text_of(event, key));
   }
   details.add("duration", duration_of(event, "duration_us"));
@@ -82,10 +84,17 @@ Result<std::string> target_of(Query query) {
     *moment = std::move(*text);
   }
   std::string target = "/api/v2/audit/events?limit=" + std::to_string(query.limit);
-  const std::array<std::pair<const char*, const std::string*>, 11> parts{{{"from", &query.from}, {"to", &query.to},
-      {"principal", &query.principal}, {"peer", &query.peer}, {"resource", &query.resource}, {"capability", &query.capability},
-      {"correlation_id", &query.correlation_id}, {"type", &query.type}, {"outcome", &query.outcome},
-      {"decision", &query.decision}, {"cursor", &query.cursor}}};
+  const std::array<std::pair<const char*, const std::string*>, 11> parts{{{"from", &query.from},
+                                                                          {"to", &query.to},
+                                                                          {"principal", &query.principal},
+                                                                          {"peer", &query.peer},
+                                                                          {"resource", &query.resource},
+                                                                          {"capability", &query.capability},
+                                                                          {"correlation_id", &query.correlation_id},
+                                                                          {"type", &query.type},
+                                                                          {"outcome", &query.outcome},
+                                                                          {"decision", &query.decision},
+                                                                          {"cursor", &query.cursor}}};
   for (const auto& [name, value] : parts) {
     if (!value->empty()) target += std::string("&") + name + "=" + net::percent_encode(*value);
   }
@@ -107,7 +116,8 @@ int show(Context& context, const std::string& id) {
   if (!answer) return report(context, answer.error());
   auto events = part_of(*answer, "events").get<std::vector<nlohmann::json>>();
   if (events.empty()) {
-    return report(context, Error(Code::not_found, "this gateway has no record of " + id + "; the other side's gateway may have one"));
+    return report(context, Error(Code::not_found,
+                                 "this gateway has no record of " + id + "; the other side's gateway may have one"));
   }
   std::ranges::sort(events, {}, [](const nlohmann::json& event) {
     const auto index = text_of(event, "index");
@@ -152,7 +162,9 @@ void add_audit_verbs(CLI::App& root, Context& context) {
 
   auto* one = group->add_subcommand("show", "All records of one call, oldest first");
   auto id = std::make_shared<std::string>();
-  one->add_option("correlation-id", *id, "As printed by invoke and audit list")->required()->type_name("CORRELATION_ID");
+  one->add_option("correlation-id", *id, "As printed by invoke and audit list")
+      ->required()
+      ->type_name("CORRELATION_ID");
   add_daemon_options(*one, context);
   one->callback([&context, id] { context.chosen = [&context, id] { return show(context, *id); }; });
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
+#include <openssl/crypto.h>
+#include <sqlite3.h>
 #include <boost/version.hpp>
 #include <exception>
 #include <iostream>
-#include <openssl/crypto.h>
-#include <sqlite3.h>
 
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -34,13 +34,17 @@ void add_serve_verb(CLI::App& root, Context& context, const Serve& serve) {
 int print_version(Context& context) {
   const std::string boost = std::to_string(BOOST_VERSION / 100000) + "." + std::to_string(BOOST_VERSION / 100 % 1000);
   if (context.json()) {
-    print_json(context.out, {{"version", version()}, {"commit", commit()}, {"compiler", __VERSION__},
-                             {"libraries", {{"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)},
-                                            {"sqlite", sqlite3_libversion()}, {"boost", boost}}}});
+    print_json(
+        context.out,
+        {{"version", version()},
+         {"commit", commit()},
+         {"compiler", __VERSION__},
+         {"libraries",
+          {{"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)}, {"sqlite", sqlite3_libversion()}, {"boost", boost}}}});
   } else {
     context.out << "fedgate " << version() << " (" << commit() << ")\n"
-                << OpenSSL_version(OPENSSL_VERSION) << ", SQLite " << sqlite3_libversion() << ", Boost " << boost << ", "
-                << __VERSION__ << '\n';
+                << OpenSSL_version(OPENSSL_VERSION) << ", SQLite " << sqlite3_libversion() << ", Boost " << boost
+                << ", " << __VERSION__ << '\n';
   }
   return done;
 }
@@ -80,7 +84,8 @@ int run_verb(int argc, const char* const* argv, const Serve& serve, std::ostream
   } catch (const CLI::Success& request) {  // --help and the like
     return root.exit(request, out, err) == 0 ? done : wrong_usage;
   } catch (const CLI::ParseError& problem) {
-    err << "fedgate: " << printable(usage_problem(root, problem)) << "\nSee `fedgate --help`, or `fedgate VERB --help`.\n";
+    err << "fedgate: " << printable(usage_problem(root, problem))
+        << "\nSee `fedgate --help`, or `fedgate VERB --help`.\n";
     return wrong_usage;
   }
   return context.chosen();
@@ -89,15 +94,20 @@ int run_verb(int argc, const char* const* argv, const Serve& serve, std::ostream
 }  // namespace
 
 void add_config_option(CLI::App& verb, Context& context) {
-  verb.add_option("--config", context.where.config, std::string("Configuration file; default ") + default_config)->type_name("FILE");
+  verb.add_option("--config", context.where.config, std::string("Configuration file; default ") + default_config)
+      ->type_name("FILE");
 }
 
 void add_output_option(CLI::App& verb, Context& context) {
-  verb.add_option("--output", context.output, "table (default) or json")->type_name("FORMAT")->check(CLI::IsMember({"table", "json"}));
+  verb.add_option("--output", context.output, "table (default) or json")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"table", "json"}));
 }
 
 void add_daemon_options(CLI::App& verb, Context& context) {
-  verb.add_option("--socket", context.where.socket, "Admin socket; default $FEDGATE_SOCKET, else /run/fedgate/admin.sock")->type_name("PATH");
+  verb.add_option("--socket", context.where.socket,
+                  "Admin socket; default $FEDGATE_SOCKET, else /run/fedgate/admin.sock")
+      ->type_name("PATH");
   verb.add_option("--config", context.where.config, "Take the admin socket from this configuration")->type_name("FILE");
   add_output_option(verb, context);
 }
@@ -105,9 +115,11 @@ void add_daemon_options(CLI::App& verb, Context& context) {
 int report(Context& context, const Error& error) {
   context.err << "fedgate: " << printable(error.detail.empty() ? error.info().title : error.detail) << '\n';
   switch (error.code) {
-    case Code::daemon_unreachable: return unreachable;
+    case Code::daemon_unreachable:
+      return unreachable;
     case Code::usage:
-    case Code::invalid_configuration: return wrong_usage;
+    case Code::invalid_configuration:
+      return wrong_usage;
     default:
       // The detail comes from elsewhere; the table of codes knows what a person can do about it.
       context.err << "  code " << error.info().wire_name << ". " << error.info().advice << '\n';
@@ -132,9 +144,11 @@ int ask_daemon(Context& context, const std::string& method, const std::string& t
 std::shared_ptr<const config::Settings> load_settings(Context& context) {
   auto loaded = config::load(context.config_file(), system_clock());
   for (const auto& finding : loaded.findings) {
-    if (!loaded.settings || finding.severity == config::Severity::error) context.err << printable(finding.text()) << '\n';
+    if (!loaded.settings || finding.severity == config::Severity::error)
+      context.err << printable(finding.text()) << '\n';
   }
-  if (!loaded.settings) context.err << "fedgate: " << printable(context.config_file()) << " is not a valid configuration\n";
+  if (!loaded.settings)
+    context.err << "fedgate: " << printable(context.config_file()) << " is not a valid configuration\n";
   return loaded.settings;
 }
 

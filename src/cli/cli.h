@@ -16,9 +16,9 @@ using Serve = std::function<int(const std::string& config_file)>;
 
 enum Exit : int {
   done = 0,
-  failed = 1,        ///< or refused
-  wrong_usage = 2,   ///< or invalid configuration
-  unreachable = 3,   ///< the daemon
+  failed = 1,       ///< or refused
+  wrong_usage = 2,  ///< or invalid configuration
+  unreachable = 3,  ///< the daemon
 };
 
 /// Parses, runs the verb, and returns the exit status. Never throws.

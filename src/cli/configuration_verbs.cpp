@@ -13,8 +13,11 @@ std::string counted(std::size_t count, std::string_view what) {
 
 nlohmann::json to_json(const config::Finding& finding) {
   const bool is_error = finding.severity == config::Severity::error;
-  return {{"severity", is_error ? "error" : "warning"}, {"file", finding.file}, {"line", finding.line},
-          {"column", finding.column}, {"what", finding.what}};
+  return {{"severity", is_error ? "error" : "warning"},
+          {"file", finding.file},
+          {"line", finding.line},
+          {"column", finding.column},
+          {"what", finding.what}};
 }
 
 int check(Context& context) {
@@ -32,20 +35,23 @@ int check(Context& context) {
     if (finding.severity == config::Severity::error) ++errors;
   }
   if (!valid) {
-    context.err << "fedgate: " << printable(context.config_file()) << " is not valid: " << counted(errors, "error") << '\n';
+    context.err << "fedgate: " << printable(context.config_file()) << " is not valid: " << counted(errors, "error")
+                << '\n';
     return wrong_usage;
   }
   const auto& settings = *loaded.settings;
   context.out << printable(context.config_file()) << " is valid: node " << settings.node.id.str() << ", "
-              << counted(settings.nodes.size(), "peer") << ", " << counted(settings.clients_list.size(), "client") << ", "
-              << counted(settings.resources.size(), "resource") << ", " << counted(settings.rules.size(), "policy rule") << '\n';
+              << counted(settings.nodes.size(), "peer") << ", " << counted(settings.clients_list.size(), "client")
+              << ", " << counted(settings.resources.size(), "resource") << ", "
+              << counted(settings.rules.size(), "policy rule") << '\n';
   return done;
 }
 
 int init(Context& context, const std::string& node_id, const std::string& directory, bool dev_pki) {
   const auto id = NodeId::parse(node_id);
   if (!id) return report(context, Error(Code::usage, "--node-id: " + id.error().detail));
-  const auto starter = config::make_starter({.node_id = *id, .directory = directory, .dev_pki = dev_pki}, system_clock());
+  const auto starter =
+      config::make_starter({.node_id = *id, .directory = directory, .dev_pki = dev_pki}, system_clock());
   if (!starter) return report(context, starter.error());
   if (context.json()) {
     print_json(context.out, {{"files", starter->files}, {"next_steps", starter->next_steps}});
@@ -62,14 +68,21 @@ int init(Context& context, const std::string& node_id, const std::string& direct
 void add_configuration_verbs(CLI::App& root, Context& context) {
   auto* start = root.add_subcommand("init", "Make a commented starter configuration");
   start->footer("Overwrites nothing. --dev-pki is for trying fedgate out: production brings its own PKI.");
-  struct Init { std::string node_id, directory; bool dev_pki = false; };
+  struct Init {
+    std::string node_id, directory;
+    bool dev_pki = false;
+  };
   auto options = std::make_shared<Init>();
-  start->add_option("--node-id", options->node_id, "This gateway's name: a DNS name of the organisation")->required()->type_name("ID");
+  start->add_option("--node-id", options->node_id, "This gateway's name: a DNS name of the organisation")
+      ->required()
+      ->type_name("ID");
   start->add_option("--dir", options->directory, "A new or empty directory")->required()->type_name("DIR");
   start->add_flag("--dev-pki", options->dev_pki, "Make a CA, a key and a certificate too");
   add_output_option(*start, context);
   start->callback([&context, options] {
-    context.chosen = [&context, options] { return init(context, options->node_id, options->directory, options->dev_pki); };
+    context.chosen = [&context, options] {
+      return init(context, options->node_id, options->directory, options->dev_pki);
+    };
   });
 
   auto* judge = root.add_subcommand("check", "Validate the whole configuration offline");

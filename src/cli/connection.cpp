@@ -21,14 +21,6 @@ namespace {
 constexpr std::string_view default_socket = "/run/fedgate/admin.sock";
 constexpr std::size_t max_answer = 64ULL << 20;
 
-net::Destination unix_destination(const std::string& path) {
-  net::Destination destination;
-  destination.pool_key = "unix:" + path;
-  destination.host = path;
-  destination.host_header = "localhost";
-  return destination;
-}
-
 Result<std::shared_ptr<const config::Settings>> settings_of(const std::string& file) {
   const auto loaded = config::load(file, system_clock());
   if (loaded.settings) return loaded.settings;
@@ -48,7 +40,8 @@ Result<std::string> admin_socket(const Whereabouts& where) {
     if (!settings) return fail(settings.error());
     const auto address = net::parse_address((*settings)->admin.address);
     if (!address || !address->is_unix) {
-      return fail(Code::invalid_configuration, where.config + ": listen.admin.address is not a unix socket; give --socket PATH");
+      return fail(Code::invalid_configuration,
+                  where.config + ": listen.admin.address is not a unix socket; give --socket PATH");
     }
     return address->host;
   }
@@ -57,56 +50,41 @@ Result<std::string> admin_socket(const Whereabouts& where) {
 }
 
 Result<std::string> read_token(const std::string& file) {
-  if (file.empty()) return fail(Code::usage, "a token is needed: give --token-file F (`fedgate token issue` makes one)");
+  if (file.empty())
+    return fail(Code::usage, "a token is needed: give --token-file F (`fedgate token issue` makes one)");
   std::ifstream in(file);
   std::string token;
   if (!in || !std::getline(in, token)) {
-    return fail(Code::io_error, "cannot read a token from " + file + ": " + (in ? "it is empty" : std::strerror(errno)));
+    return fail(Code::io_error,
+                "cannot read a token from " + file + ": " + (in ? "it is empty" : std::strerror(errno)));
   }
   while (!token.empty() && (token.back() == ' ' || token.back() == '\r')) token.pop_back();
   if (token.starts_with("sha256:")) {
-    return fail(Code::usage, file + " holds the hash of a token, which is for the daemon; give the file that holds the token "
-                                    "itself, which `fedgate token issue` printed once");
+    return fail(Code::usage,
+                file +
+                    " holds the hash of a token, which is for the daemon; give the file that holds the token "
+                    "itself, which `fedgate token issue` printed once");
   }
   for (const char c : token) {
-    if (c <= ' ' || c > '~') return fail(Code::usage, file + " does not hold a token: one line of printable characters");
+    if (c <= ' ' || c > '~')
+      return fail(Code::usage, file + " does not hold a token: one line of printable characters");
   }
   if (token.empty()) return fail(Code::usage, file + " is empty; it should hold the token");
   return token;
-}
-
-Result<net::Destination> url_destination(const Whereabouts& where) {
-  if (where.url.starts_with("unix:")) return unix_destination(where.url.substr(5));
-  const auto url = net::parse_url(where.url);
-  if (!url) return fail(Code::usage, "--url: " + url.error().detail);
-  if (!url->path.empty()) return fail(Code::usage, "--url: give scheme, host and port only, such as https://gate.orga.example:8080");
-  const bool v6 = url->host.find(':') != std::string::npos;
-  net::Destination destination;
-  destination.host = url->host;
-  destination.port = url->port;
-  destination.host_header = (v6 ? "[" + url->host + "]" : url->host) + ":" + std::to_string(url->port);
-  destination.pool_key = where.url;
-  if (url->scheme == "https") {
-    auto tls = verifying_context(where.ca_file, url->host);
-    if (!tls) return fail(tls.error());
-    destination.tls = std::move(*tls);
-    destination.server_name = url->host;
-  } else if (!(net::Address{.host = url->host, .port = url->port}.loopback())) {
-    return fail(Code::usage, "--url: " + where.url + " would send the token in plain text over a network; use https://");
-  }
-  return destination;
 }
 
 Result<std::string> clients_url(const std::string& file) {
   const auto settings = settings_of(file);
   if (!settings) return fail(settings.error());
   const std::string& text = (*settings)->clients.address;
-  if (text.empty()) return fail(Code::invalid_configuration, file + ": listen.clients is off; there is nothing to send a call to");
+  if (text.empty())
+    return fail(Code::invalid_configuration, file + ": listen.clients is off; there is nothing to send a call to");
   const auto address = net::parse_address(text);
   if (!address) return fail(address.error());
   if (address->is_unix) return text;
   if (address->port == 0) {
-    return fail(Code::usage, file + ": listen.clients.address has port 0; give --url with the port that `fedgate serve` printed");
+    return fail(Code::usage,
+                file + ": listen.clients.address has port 0; give --url with the port that `fedgate serve` printed");
   }
   if ((*settings)->clients_tls || !address->loopback()) {
     return fail(Code::usage, file + ": the clients listener is not on loopback; give --url https://HOST:" +
@@ -117,8 +95,44 @@ Result<std::string> clients_url(const std::string& file) {
 
 }  // namespace
 
-Connection::Connection(net::Destination destination, std::string name, std::string token)
-    : destination_(std::move(destination)), name_(std::move(name)), token_(std::move(token)), worker_(0, system_clock()) {
+Connection::Place Connection::unix_place(const std::string& path) {
+  Place place;
+  place.name = path;
+  place.destination.pool_key = "unix:" + path;
+  place.destination.host = path;
+  place.destination.host_header = "localhost";
+  return place;
+}
+
+Result<Connection::Place> Connection::url_place(const Whereabouts& where) {
+  if (where.url.starts_with("unix:")) return unix_place(where.url.substr(5));
+  const auto url = net::parse_url(where.url);
+  if (!url) return fail(Code::usage, "--url: " + url.error().detail);
+  if (!url->path.empty())
+    return fail(Code::usage, "--url: give scheme, host and port only, such as https://gate.orga.example:8080");
+  Place place;
+  place.name = where.url;
+  net::Destination& destination = place.destination;
+  const bool v6 = url->host.find(':') != std::string::npos;
+  destination.host = url->host;
+  destination.port = url->port;
+  destination.host_header = (v6 ? "[" + url->host + "]" : url->host) + ":" + std::to_string(url->port);
+  destination.pool_key = where.url;
+  if (url->scheme == "https") {
+    auto judge = make_server_judge(where.ca_file, url->host);
+    if (!judge) return fail(judge.error());
+    destination.tls = std::move(judge->context);
+    destination.server_name = url->host;
+    place.refusal = std::move(judge->refusal);
+  } else if (!(net::Address{.host = url->host, .port = url->port}.loopback())) {
+    return fail(Code::usage,
+                "--url: " + where.url + " would send the token in plain text over a network; use https://");
+  }
+  return place;
+}
+
+Connection::Connection(Place place, std::string token)
+    : place_(std::move(place)), token_(std::move(token)), worker_(0, system_clock()) {
   net::ClientLimits limits;
   limits.header = 64 * 1024;
   limits.body = max_answer;
@@ -134,14 +148,15 @@ Connection::~Connection() {
 Result<std::unique_ptr<Connection>> Connection::to_admin(const Whereabouts& where) {
   auto path = admin_socket(where);
   if (!path) return fail(path.error());
-  return std::unique_ptr<Connection>(new Connection(unix_destination(*path), *path, {}));
+  return std::unique_ptr<Connection>(new Connection(unix_place(*path), {}));
 }
 
 Result<std::unique_ptr<Connection>> Connection::to_clients(const Whereabouts& where) {
   auto found = where;
   if (found.url.empty()) {
     if (found.config.empty()) {
-      return fail(Code::usage, "where is the gateway? Give --url U and --token-file F, or --config F on the gateway's own host");
+      return fail(Code::usage,
+                  "where is the gateway? Give --url U and --token-file F, or --config F on the gateway's own host");
     }
     auto url = clients_url(found.config);
     if (!url) return fail(url.error());
@@ -149,17 +164,19 @@ Result<std::unique_ptr<Connection>> Connection::to_clients(const Whereabouts& wh
   }
   auto token = read_token(found.token_file);
   if (!token) return fail(token.error());
-  auto destination = url_destination(found);
-  if (!destination) return fail(destination.error());
-  return std::unique_ptr<Connection>(new Connection(std::move(*destination), found.url, std::move(*token)));
+  auto place = url_place(found);
+  if (!place) return fail(place.error());
+  return std::unique_ptr<Connection>(new Connection(std::move(*place), std::move(*token)));
 }
 
 Error Connection::unreachable(const Error& error) const {
-  if (destination_.port != 0) {
-    return {Code::daemon_unreachable, "cannot reach a gateway at " + name_ + ": " + error.detail + "; is `fedgate serve` running there?"};
+  if (place_.refusal && *place_.refusal) return **place_.refusal;
+  if (place_.destination.port != 0) {
+    return {Code::daemon_unreachable,
+            "cannot reach a gateway at " + place_.name + ": " + error.detail + "; is `fedgate serve` running there?"};
   }
   const std::string other = "; for another socket: --socket PATH, --config F or FEDGATE_SOCKET";
-  const std::string& path = destination_.host;
+  const std::string& path = place_.destination.host;
   if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
     return {Code::daemon_unreachable, "is `fedgate serve` running? There is no socket at " + path + other};
   }
@@ -167,7 +184,8 @@ Error Connection::unreachable(const Error& error) const {
     return {Code::daemon_unreachable, "uid " + std::to_string(::geteuid()) + " may not open " + path +
                                           "; run as root or as the daemon's user, or join the socket's group"};
   }
-  return {Code::daemon_unreachable, "nobody answers at " + path + " (" + error.detail + "); is `fedgate serve` running?" + other};
+  return {Code::daemon_unreachable,
+          "nobody answers at " + path + " (" + error.detail + "); is `fedgate serve` running?" + other};
 }
 
 Result<Answer> Connection::call(std::string method, std::string target, std::string body) {
@@ -181,16 +199,16 @@ Result<Answer> Connection::call(std::string method, std::string target, std::str
 
   net::Exchange exchange;
   worker_.run_and_wait([&]() -> Task<> {
-    exchange = co_await client_->send(destination_, request, worker_.clock().steady() + patience);
+    exchange = co_await client_->send(place_.destination, request, worker_.clock().steady() + patience);
   });
   if (!exchange.response) {
     const Error& error = exchange.response.error();
     if (exchange.sent == net::Sent::nothing) return fail(unreachable(error));
-    return fail(error.in(name_ + ", " + request.method + " " + request.target));
+    return fail(error.in(place_.name + ", " + request.method + " " + request.target));
   }
   auto parsed = json::parse(exchange.response->body, json::Limits{.bytes = max_answer, .depth = 64});
   if (!parsed) {
-    return fail(Code::peer_protocol_error, name_ + " answered " + std::to_string(exchange.response->status) +
+    return fail(Code::peer_protocol_error, place_.name + " answered " + std::to_string(exchange.response->status) +
                                                " without JSON; is it a fedgate listener, the right one for this verb?");
   }
   return Answer{exchange.response->status, std::move(*parsed)};

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,11 +21,11 @@ namespace fedgate::cli {
 
 /// Where to look for the daemon, as the options say; empty: not given.
 struct Whereabouts {
-  std::string socket;       ///< --socket
-  std::string config;       ///< --config
-  std::string url;          ///< --url
-  std::string ca_file;      ///< --ca-file
-  std::string token_file;   ///< --token-file
+  std::string socket;      ///< --socket
+  std::string config;      ///< --config
+  std::string url;         ///< --url
+  std::string ca_file;     ///< --ca-file
+  std::string token_file;  ///< --token-file
 };
 
 struct Answer {
@@ -52,12 +53,18 @@ class Connection {
   Result<nlohmann::json> ask(std::string method, std::string target, std::string body = {});
 
  private:
-  Connection(net::Destination destination, std::string name, std::string token);
+  struct Place {
+    net::Destination destination;
+    std::string name;                               ///< for messages: the socket's path or the URL
+    std::shared_ptr<std::optional<Error>> refusal;  ///< with https: why the server was not believed
+  };
+  static Place unix_place(const std::string& path);
+  static Result<Place> url_place(const Whereabouts& where);
+  Connection(Place place, std::string token);
   /// Why nothing was sent, and what to try.
   [[nodiscard]] Error unreachable(const Error& error) const;
 
-  net::Destination destination_;
-  std::string name_;        ///< for messages: the socket's path or the URL
+  Place place_;
   std::string token_;
   Metrics metrics_;
   Worker worker_;

@@ -45,19 +45,22 @@ void show_status(Context& context, const nlohmann::json& status) {
   Details details;
   details.add("node", text_of(status, "node_id") + (name.empty() ? "" : " (" + name + ")"));
   details.add("state", text_of(status, "state") + ", up " + spoken(seconds_of(status, "uptime_seconds")));
-  details.add("version", text_of(status, "version") + " (" + text_of(status, "commit") + "), threads " + text_of(status, "threads"));
+  details.add("version", text_of(status, "version") + " (" + text_of(status, "commit") + "), threads " +
+                             text_of(status, "threads"));
   for (const auto& listener : part_of(status, "listeners")) {
-    details.add("listener", text_of(listener, "name") + " " + text_of(listener, "address") +
-                                ", connections " + text_of(listener, "connections"));
+    details.add("listener", text_of(listener, "name") + " " + text_of(listener, "address") + ", connections " +
+                                text_of(listener, "connections"));
   }
   const auto& nodes = part_of(status, "nodes");
   details.add("nodes", text_of(nodes, "usable") + " usable of " + text_of(nodes, "total"));
   details.add("calls", labelled("in flight:", text_of(part_of(status, "calls"), "in_flight")));
   const auto& store = part_of(status, "store");
-  details.add("store", joined(text_of(store, "kind") + (flag_of(store, "ok") ? ", ok" : ", FAILING"), text_of(store, "detail")));
+  details.add("store",
+              joined(text_of(store, "kind") + (flag_of(store, "ok") ? ", ok" : ", FAILING"), text_of(store, "detail")));
   details.add("audit", audit_line(part_of(status, "audit")));
   const auto& certificate = part_of(status, "certificate");
-  details.add("certificate", "until " + text_of(certificate, "not_after") + ", " + text_of(certificate, "days_left") + " days left");
+  details.add("certificate",
+              "until " + text_of(certificate, "not_after") + ", " + text_of(certificate, "days_left") + " days left");
   details.add("configuration", config_line(part_of(status, "config")));
   details.print(context.out);
 
@@ -100,14 +103,15 @@ void show_routes(Context& context, const nlohmann::json& answer, bool one_resour
                flag_of(route, "usable") ? "yes" : "no", text_of(route, "why_not")});
   }
   if (table.empty()) {
-    context.out << "No routes. A node's `resources:` in the configuration, or `fedgate nodes add --resource`, makes one.\n";
+    context.out
+        << "No routes. A node's `resources:` in the configuration, or `fedgate nodes add --resource`, makes one.\n";
   } else {
     table.print(context.out);
   }
   const auto& choice = part_of(answer, "choice");
   if (choice.is_object()) {
-    context.out << "\nA call now would go to " << printable(text_of(choice, "node")) << " at " << printable(text_of(choice, "endpoint"))
-                << ": " << printable(text_of(choice, "why")) << '\n';
+    context.out << "\nA call now would go to " << printable(text_of(choice, "node")) << " at "
+                << printable(text_of(choice, "endpoint")) << ": " << printable(text_of(choice, "why")) << '\n';
   } else if (one_resource) {
     context.out << "\nA call now would go nowhere: " << printable(text_of(answer, "problem")) << '\n';
   }
@@ -120,7 +124,8 @@ void add_daemon_verbs(CLI::App& root, Context& context) {
   add_daemon_options(*status, context);
   status->callback([&context] {
     context.chosen = [&context] {
-      return ask_daemon(context, "GET", "/api/v2/status", "", [&](const nlohmann::json& answer) { show_status(context, answer); });
+      return ask_daemon(context, "GET", "/api/v2/status", "",
+                        [&](const nlohmann::json& answer) { show_status(context, answer); });
     };
   });
 

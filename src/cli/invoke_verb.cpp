@@ -27,7 +27,8 @@ Result<std::string> arguments_of(const std::string& option) {
   }
   json::Parser parser({.bytes = 16ULL << 20, .depth = 64});
   if (const auto valid = parser.object(text); !valid) {
-    return fail(Code::usage, "--args: " + valid.error().detail + R"(; a JSON object is wanted, such as '{"alpha2":"NL"}')");
+    return fail(Code::usage,
+                "--args: " + valid.error().detail + R"(; a JSON object is wanted, such as '{"alpha2":"NL"}')");
   }
   return text;
 }
@@ -80,28 +81,38 @@ int invoke(Context& context, const Call& call) {
   if (!answer->ok() || !flag_of(answer->body, "success")) return report_failure(context, *answer);
   const auto result = answer->body.find("result");
   if (result != answer->body.end()) print_json(context.out, *result);
-  context.err << "answered by " << printable(text_of(answer->body, "node_id")) << " in " << printable(text_of(answer->body, "duration_ms"))
-              << " ms, correlation id " << printable(text_of(answer->body, "audit_correlation_id")) << '\n';
+  context.err << "answered by " << printable(text_of(answer->body, "node_id")) << " in "
+              << printable(text_of(answer->body, "duration_ms")) << " ms, correlation id "
+              << printable(text_of(answer->body, "audit_correlation_id")) << '\n';
   return done;
 }
 
 }  // namespace
 
 void add_invoke_verb(CLI::App& root, Context& context) {
-  auto* verb = root.add_subcommand("invoke", "Call one capability of a resource, here or behind another organisation's gateway");
-  verb->footer("The result goes to standard output, who answered and the correlation id to standard error.\n"
-               "Example: fedgate invoke countries lookup --node orgb.example --args '{\"alpha2\":\"NL\"}' \\\n"
-               "           --url http://127.0.0.1:8080 --token-file alice.token");
+  auto* verb =
+      root.add_subcommand("invoke", "Call one capability of a resource, here or behind another organisation's gateway");
+  verb->footer(
+      "The result goes to standard output, who answered and the correlation id to standard error.\n"
+      "Example: fedgate invoke countries lookup --node orgb.example --args '{\"alpha2\":\"NL\"}' \\\n"
+      "           --url http://127.0.0.1:8080 --token-file alice.token");
   auto call = std::make_shared<Call>();
   verb->add_option("resource", call->resource, "The service")->required()->type_name("RESOURCE");
   verb->add_option("capability", call->capability, "What it shall do")->required()->type_name("CAPABILITY");
   verb->add_option("--node", call->node, "The node it lives on; default: as routes say")->type_name("NODE");
-  verb->add_option("--principal", call->principal, "For whom, where the token may act for others; default the token's own")->type_name("PRINCIPAL");
-  verb->add_option("--args", call->arguments, "Arguments: a JSON object, @FILE, or - for standard input; default {}")->type_name("JSON");
-  verb->add_option("--url", context.where.url, "Clients listener: http:// on this host, https:// elsewhere, or unix:/path")->type_name("URL");
+  verb->add_option("--principal", call->principal,
+                   "For whom, where the token may act for others; default the token's own")
+      ->type_name("PRINCIPAL");
+  verb->add_option("--args", call->arguments, "Arguments: a JSON object, @FILE, or - for standard input; default {}")
+      ->type_name("JSON");
+  verb->add_option("--url", context.where.url,
+                   "Clients listener: http:// on this host, https:// elsewhere, or unix:/path")
+      ->type_name("URL");
   verb->add_option("--token-file", context.where.token_file, "File that holds the bearer token")->type_name("FILE");
-  verb->add_option("--ca-file", context.where.ca_file, "CA certificates for https; default this machine's")->type_name("FILE");
-  verb->add_option("--config", context.where.config, "Take the clients listener from this configuration")->type_name("FILE");
+  verb->add_option("--ca-file", context.where.ca_file, "CA certificates for https; default this machine's")
+      ->type_name("FILE");
+  verb->add_option("--config", context.where.config, "Take the clients listener from this configuration")
+      ->type_name("FILE");
   add_output_option(*verb, context);
   verb->callback([&context, call] { context.chosen = [&context, call] { return invoke(context, *call); }; });
 }

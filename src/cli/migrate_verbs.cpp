@@ -22,13 +22,15 @@ int show_status(Context& context, store::Store& store) {
   if (context.json()) {
     auto list = nlohmann::json::array();
     for (const auto& each : *migrations) {
-      list.push_back({{"version", each.version}, {"name", each.name}, {"applied", each.applied}, {"applied_at", each.applied_at}});
+      list.push_back(
+          {{"version", each.version}, {"name", each.name}, {"applied", each.applied}, {"applied_at", each.applied_at}});
     }
     print_json(context.out, {{"store", store.kind()}, {"migrations", list}});
     return done;
   }
   Table table({"VERSION", "NAME", "APPLIED"});
-  for (const auto& each : *migrations) table.add({std::to_string(each.version), each.name, each.applied ? each.applied_at : "no"});
+  for (const auto& each : *migrations)
+    table.add({std::to_string(each.version), each.name, each.applied ? each.applied_at : "no"});
   table.print(context.out);
   return done;
 }
@@ -58,11 +60,14 @@ void add_migrate_verbs(CLI::App& root, Context& context) {
     auto* verb = group->add_subcommand(name, text);
     add_config_option(*verb, context);
     add_output_option(*verb, context);
-    verb->callback([&context, act = std::move(act)] { context.chosen = [&context, act] { return migrate(context, act); }; });
+    verb->callback(
+        [&context, act = std::move(act)] { context.chosen = [&context, act] { return migrate(context, act); }; });
     return verb;
   };
-  add("status", "List the migrations and which are applied", [&](store::Store& store) { return show_status(context, store); });
-  add("up", "Apply what is missing", [&](store::Store& store) { return report_moved(context, store.migrate_up(), "applied"); });
+  add("status", "List the migrations and which are applied",
+      [&](store::Store& store) { return show_status(context, store); });
+  add("up", "Apply what is missing",
+      [&](store::Store& store) { return report_moved(context, store.migrate_up(), "applied"); });
   auto steps = std::make_shared<int>(0);
   auto* down = add("down", "Take back the newest N migrations", [&context, steps](store::Store& store) {
     return report_moved(context, store.migrate_down(*steps), "reverted");

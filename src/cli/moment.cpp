@@ -13,8 +13,8 @@ namespace {
 /// `text` has the shape of `form`, where `0` stands for a digit.
 bool has_form(std::string_view text, std::string_view form) {
   return text.size() == form.size() && std::equal(text.begin(), text.end(), form.begin(), [](char c, char f) {
-    return f == '0' ? c >= '0' && c <= '9' : c == f;
-  });
+           return f == '0' ? c >= '0' && c <= '9' : c == f;
+         });
 }
 
 bool is_rfc3339(std::string_view text) {
@@ -35,8 +35,9 @@ std::string to_rfc3339(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(seconds);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
 }
 
 Result<std::string> moment_from(std::string_view text, WallTime now) {
@@ -60,7 +61,8 @@ std::string spoken(std::chrono::seconds duration) {
 
 std::string milliseconds_text(std::chrono::microseconds duration) {
   const auto count = duration.count();
-  return count < 100'000 ? fmt::format("{}.{} ms", count / 1000, count % 1000 / 100) : fmt::format("{} ms", count / 1000);
+  return count < 100'000 ? fmt::format("{}.{} ms", count / 1000, count % 1000 / 100)
+                         : fmt::format("{} ms", count / 1000);
 }
 
 }  // namespace fedgate::cli

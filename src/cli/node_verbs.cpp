@@ -22,8 +22,9 @@ struct NewNode {
 void show_list(Context& context, const nlohmann::json& answer) {
   Table table({"NODE", "ALIAS", "TRUST", "ENABLED", "ENDPOINTS", "RESOURCES", "LAST SEEN", "FROM"});
   for (const auto& node : part_of(answer, "nodes")) {
-    table.add({text_of(node, "node_id"), text_of(node, "alias"), text_of(node, "trust_level"), flag_of(node, "enabled") ? "yes" : "no",
-               text_of(node, "endpoints"), text_of(node, "resources"), text_of(node, "last_seen"), text_of(node, "source")});
+    table.add({text_of(node, "node_id"), text_of(node, "alias"), text_of(node, "trust_level"),
+               flag_of(node, "enabled") ? "yes" : "no", text_of(node, "endpoints"), text_of(node, "resources"),
+               text_of(node, "last_seen"), text_of(node, "source")});
   }
   if (table.empty()) {
     context.out << "No nodes. Add one under `nodes:` in the configuration, or with `fedgate nodes add`.\n";
@@ -34,12 +35,14 @@ void show_list(Context& context, const nlohmann::json& answer) {
 
 void show_node(Context& context, const nlohmann::json& node) {
   Details details;
-  for (const char* key : {"node_id", "name", "alias", "trust_level", "enabled", "endpoints", "principal_domains", "resources", "reads",
-                          "pins", "rate_limit_per_hour", "source", "defined_at", "trusted_since", "last_seen", "created_at", "updated_at"}) {
+  for (const char* key : {"node_id", "name", "alias", "trust_level", "enabled", "endpoints", "principal_domains",
+                          "resources", "reads", "pins", "rate_limit_per_hour", "source", "defined_at", "trusted_since",
+                          "last_seen", "created_at", "updated_at"}) {
     details.add(key, text_of(node, key));
   }
   for (const auto& anchor : part_of(node, "anchors")) {
-    details.add("anchor", text_of(anchor, "subject") + ", until " + text_of(anchor, "not_after") + ", SHA-256 " + text_of(anchor, "sha256"));
+    details.add("anchor", text_of(anchor, "subject") + ", until " + text_of(anchor, "not_after") + ", SHA-256 " +
+                              text_of(anchor, "sha256"));
   }
   details.print(context.out);
 }
@@ -63,9 +66,14 @@ Result<std::string> read_anchor(const std::string& file) {
 Result<nlohmann::json> body_of(const NewNode& options) {
   const auto id = NodeId::parse(options.id);
   if (!id) return fail(Code::usage, id.error().detail);
-  nlohmann::json body{{"node_id", options.id}, {"endpoints", options.endpoints}, {"trust_anchors", nlohmann::json::array()},
-                      {"pins", options.pins}, {"principal_domains", options.domains}, {"resources", options.resources},
-                      {"reads", options.reads}, {"trusted", options.trusted}};
+  nlohmann::json body{{"node_id", options.id},
+                      {"endpoints", options.endpoints},
+                      {"trust_anchors", nlohmann::json::array()},
+                      {"pins", options.pins},
+                      {"principal_domains", options.domains},
+                      {"resources", options.resources},
+                      {"reads", options.reads},
+                      {"trusted", options.trusted}};
   if (options.domains.empty()) body["principal_domains"] = {options.id};
   if (!options.name.empty()) body["name"] = options.name;
   if (!options.alias.empty()) body["alias"] = options.alias;
@@ -85,29 +93,33 @@ Result<nlohmann::json> body_of(const NewNode& options) {
 int add_node(Context& context, const NewNode& options) {
   const auto body = body_of(options);
   if (!body) return report(context, body.error());
-  return ask_daemon(context, "POST", nodes_path, body->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
-                    [&](const nlohmann::json& node) {
-                      context.out << "added\n";
-                      show_node(context, node);
-                      if (!options.trusted) {
-                        context.out << "\nIt is not trusted yet: it can neither call nor be called. After comparing the anchor's "
-                                       "fingerprint with the other organisation, remove it and add it with --trusted.\n";
-                      }
-                    });
+  return ask_daemon(
+      context, "POST", nodes_path, body->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+      [&](const nlohmann::json& node) {
+        context.out << "added\n";
+        show_node(context, node);
+        if (!options.trusted) {
+          context.out << "\nIt is not trusted yet: it can neither call nor be called. After comparing the anchor's "
+                         "fingerprint with the other organisation, remove it and add it with --trusted.\n";
+        }
+      });
 }
 
 /// One request about the node `id`, a node_id or an alias.
 int about_node(Context& context, const std::string& id, const std::string& method, const std::string& body,
                const std::function<void(const nlohmann::json&)>& show) {
-  const bool plain = id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == std::string::npos;
+  const bool plain =
+      id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == std::string::npos;
   if (!plain || id.empty() || id.starts_with('.')) {
-    return report(context, Error(Code::usage, "`" + id.substr(0, 64) + "` is neither a node_id nor an alias; see `fedgate nodes list`"));
+    return report(context, Error(Code::usage, "`" + id.substr(0, 64) +
+                                                  "` is neither a node_id nor an alias; see `fedgate nodes list`"));
   }
   return ask_daemon(context, method, std::string(nodes_path) + "/" + net::percent_encode(id), body, show);
 }
 
 void add_verb_about_node(CLI::App& group, Context& context, const char* name, const char* text, const char* footer,
-                         const char* method, const char* body, std::function<void(const std::string&, const nlohmann::json&)> show) {
+                         const char* method, const char* body,
+                         std::function<void(const std::string&, const nlohmann::json&)> show) {
   auto* verb = group.add_subcommand(name, text);
   verb->footer(footer);
   auto id = std::make_shared<std::string>();
@@ -122,8 +134,9 @@ void add_verb_about_node(CLI::App& group, Context& context, const char* name, co
 
 void add_add_verb(CLI::App& group, Context& context) {
   auto* verb = group.add_subcommand("add", "Add a node to the registry");
-  verb->footer("A trust anchor may speak for this one node only. --trusted says that you have compared its fingerprint with\n"
-               "the other organisation by another way (in person, by telephone).");
+  verb->footer(
+      "A trust anchor may speak for this one node only. --trusted says that you have compared its fingerprint with\n"
+      "the other organisation by another way (in person, by telephone).");
   auto options = std::make_shared<NewNode>();
   verb->add_option("node", options->id, "Its node_id")->required()->type_name("NODE");
   const auto list = [&](const char* name, std::vector<std::string>& into, const char* text, const char* type) {
@@ -132,7 +145,8 @@ void add_add_verb(CLI::App& group, Context& context) {
   list("--endpoint", options->endpoints, "https://host:port of its gateway; may be repeated", "URL");
   list("--anchor", options->anchors, "PEM file of its CA certificate; may be repeated", "FILE")->required();
   list("--pin", options->pins, "SHA-256 (hex) of a public key it must have; may be repeated", "SHA256");
-  list("--domain", options->domains, "A domain whose principals it may vouch for; default its node_id; may be repeated", "DOMAIN");
+  list("--domain", options->domains, "A domain whose principals it may vouch for; default its node_id; may be repeated",
+       "DOMAIN");
   list("--resource", options->resources, "A resource that lives there; may be repeated", "ID");
   list("--read", options->reads, "A capability there that has no effects; may be repeated", "RESOURCE/CAPABILITY");
   verb->add_option("--name", options->name, "Name for people")->type_name("TEXT");
@@ -152,20 +166,24 @@ void add_node_verbs(CLI::App& root, Context& context) {
   add_daemon_options(*list, context);
   list->callback([&context] {
     context.chosen = [&context] {
-      return ask_daemon(context, "GET", nodes_path, "", [&](const nlohmann::json& answer) { show_list(context, answer); });
+      return ask_daemon(context, "GET", nodes_path, "",
+                        [&](const nlohmann::json& answer) { show_list(context, answer); });
     };
   });
   add_verb_about_node(*group, context, "show", "All about one node", "", "GET", "",
                       [&](const std::string&, const nlohmann::json& node) { show_node(context, node); });
   add_add_verb(*group, context);
-  add_verb_about_node(*group, context, "disable", "Cut a node off, reversibly", "Takes effect at once, on open connections too.",
-                      "PATCH", R"({"enabled":false})", [&](const std::string& id, const nlohmann::json&) {
+  add_verb_about_node(*group, context, "disable", "Cut a node off, reversibly",
+                      "Takes effect at once, on open connections too.", "PATCH", R"({"enabled":false})",
+                      [&](const std::string& id, const nlohmann::json&) {
                         context.out << id << " is disabled: it can neither call nor be called\n";
                       });
   add_verb_about_node(*group, context, "enable", "Let a disabled node in again", "", "PATCH", R"({"enabled":true})",
                       [&](const std::string& id, const nlohmann::json& node) {
                         const auto level = text_of(node, "trust_level");
-                        context.out << id << " is enabled" << (level == "trusted" ? "" : ", but its trust level is " + printable(level)) << '\n';
+                        context.out << id << " is enabled"
+                                    << (level == "trusted" ? "" : ", but its trust level is " + printable(level))
+                                    << '\n';
                       });
   add_verb_about_node(*group, context, "remove", "Remove a node from the registry",
                       "A node that the configuration defines is removed there.", "DELETE", "",

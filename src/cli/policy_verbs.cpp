@@ -30,11 +30,12 @@ std::vector<std::string> dead_rules(const std::vector<policy::Rule>& rules, Wall
     const auto& rule = rules[i];
     const std::string name = rule.defined_at + ": warning: rule " + rule.id;
     if (rule.until && *rule.until <= now) warnings.push_back(name + " is over: `until` has passed; remove or renew it");
-    const auto before = std::find_if(rules.begin(), rules.begin() + static_cast<std::ptrdiff_t>(i), [&](const policy::Rule& other) {
-      return other.direction == rule.direction && catches_all(other);
-    });
+    const auto before = std::find_if(
+        rules.begin(), rules.begin() + static_cast<std::ptrdiff_t>(i),
+        [&](const policy::Rule& other) { return other.direction == rule.direction && catches_all(other); });
     if (before != rules.begin() + static_cast<std::ptrdiff_t>(i)) {
-      warnings.push_back(name + " is never reached: " + before->id + " matches everything before it; move it up or remove it");
+      warnings.push_back(name + " is never reached: " + before->id +
+                         " matches everything before it; move it up or remove it");
     }
   }
   return warnings;
@@ -98,15 +99,21 @@ int test(Context& context, const Case& asked) {
   if (!settings) return wrong_usage;
   const auto call = invocation_of(asked, *settings);
   if (!call) return report(context, call.error());
-  const Access access = asked.access.empty() ? access_of(*settings, *call) : asked.access == "read" ? Access::read : Access::write;
+  const Access access = asked.access.empty()     ? access_of(*settings, *call)
+                        : asked.access == "read" ? Access::read
+                                                 : Access::write;
   const NodeId& counterparty = call->direction == Direction::in ? call->origin : call->target;
   const auto decision = policy::Rules(settings->rules).decide(*call, counterparty, access, system_clock().wall());
   const auto rule = std::ranges::find(settings->rules, decision.rule, &policy::Rule::id);
   const std::string place = rule == settings->rules.end() ? "" : rule->defined_at;
   const char* verdict = decision.allowed() ? "allow" : "deny";
   if (context.json()) {
-    print_json(context.out, {{"decision", verdict}, {"rule", decision.rule}, {"defined_at", place},
-                             {"reason", decision.reason}, {"access", to_string(access)}, {"groups", call->groups}});
+    print_json(context.out, {{"decision", verdict},
+                             {"rule", decision.rule},
+                             {"defined_at", place},
+                             {"reason", decision.reason},
+                             {"access", to_string(access)},
+                             {"groups", call->groups}});
   } else {
     Details details;
     details.add("decision", verdict);
@@ -132,15 +139,20 @@ void add_policy_verbs(CLI::App& root, Context& context) {
   verb->footer("Exit status 0: allowed; 1: denied. Only policy is judged: no limits, no trust, no routes.");
   auto asked = std::make_shared<Case>();
   verb->add_option("--direction", asked->direction, "in: the peer calls us (default); out: we call the peer")
-      ->type_name("DIRECTION")->check(CLI::IsMember({"in", "out"}));
+      ->type_name("DIRECTION")
+      ->check(CLI::IsMember({"in", "out"}));
   verb->add_option("--node", asked->node, "The peer")->required()->type_name("ID");
   verb->add_option("--principal", asked->principal, "Who asks")->required()->type_name("PRINCIPAL");
   verb->add_option("--resource", asked->resource, "What for")->required()->type_name("ID");
   verb->add_option("--capability", asked->capability, "What it would do")->required()->type_name("ID");
-  verb->add_option("--access", asked->access, "read or write; default: as the resource's configuration says, else write")
-      ->type_name("ACCESS")->check(CLI::IsMember({"read", "write"}));
-  verb->add_option("--group", asked->groups, "A group of the principal; may be repeated; default for out: as in clients:")
-      ->allow_extra_args(false)->type_name("GROUP");
+  verb->add_option("--access", asked->access,
+                   "read or write; default: as the resource's configuration says, else write")
+      ->type_name("ACCESS")
+      ->check(CLI::IsMember({"read", "write"}));
+  verb->add_option("--group", asked->groups,
+                   "A group of the principal; may be repeated; default for out: as in clients:")
+      ->allow_extra_args(false)
+      ->type_name("GROUP");
   add_config_option(*verb, context);
   add_output_option(*verb, context);
   verb->callback([&context, asked] { context.chosen = [&context, asked] { return test(context, *asked); }; });

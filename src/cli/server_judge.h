@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "fedgate/result.h"
@@ -13,7 +14,13 @@
 
 namespace fedgate::cli {
 
+struct ServerJudge {
+  std::shared_ptr<net::TlsContext> context;
+  /// Why the last server was not believed: a stranger is not the same as a gateway that is down.
+  std::shared_ptr<std::optional<Error>> refusal;
+};
+
 /// `ca_file` empty: the machine's CAs. Code::io_error: the file has no certificate.
-Result<std::shared_ptr<net::TlsContext>> verifying_context(const std::string& ca_file, const std::string& host);
+Result<ServerJudge> make_server_judge(const std::string& ca_file, const std::string& host);
 
 }  // namespace fedgate::cli

@@ -19,7 +19,10 @@ Decoded decode(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t first = byte(0);
   if (first < 0x80) return {first, 1};
-  const std::size_t size = first >= 0xF0 && first <= 0xF4 ? 4 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xC2 && first < 0xE0 ? 2 : 0;
+  const std::size_t size = first >= 0xF0 && first <= 0xF4  ? 4
+                           : first >= 0xE0 && first < 0xF0 ? 3
+                           : first >= 0xC2 && first < 0xE0 ? 2
+                                                           : 0;
   if (size == 0 || text.size() < size) return {};
   char32_t point = first & (0x7FU >> size);
   for (std::size_t i = 1; i < size; ++i) {
@@ -31,19 +34,36 @@ Decoded decode(std::string_view text) {
   return {point, size};
 }
 
-struct Range { char32_t first, last; };
+struct Range {
+  char32_t first, last;
+};
 
 constexpr bool within(char32_t point, std::span<const Range> ranges) {
   return std::ranges::any_of(ranges, [&](const Range& range) { return point >= range.first && point <= range.last; });
 }
 
 // Controls, direction marks and overrides, zero-width and separator characters, tags, private use.
-constexpr std::array<Range, 13> harmful{{{0x00, 0x1F}, {0x7F, 0x9F}, {0xAD, 0xAD}, {0x61C, 0x61C}, {0x180E, 0x180E},
-    {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F}, {0xE000, 0xF8FF}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB},
-    {0xE0000, 0xE0FFF}, {0xF0000, 0x10FFFF}}};
+constexpr std::array<Range, 13> harmful{{{0x00, 0x1F},
+                                         {0x7F, 0x9F},
+                                         {0xAD, 0xAD},
+                                         {0x61C, 0x61C},
+                                         {0x180E, 0x180E},
+                                         {0x200B, 0x200F},
+                                         {0x2028, 0x202E},
+                                         {0x2060, 0x206F},
+                                         {0xE000, 0xF8FF},
+                                         {0xFEFF, 0xFEFF},
+                                         {0xFFF9, 0xFFFB},
+                                         {0xE0000, 0xE0FFF},
+                                         {0xF0000, 0x10FFFF}}};
 constexpr std::array<Range, 4> combining{{{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}}};
-constexpr std::array<Range, 7> wide{{{0x1100, 0x115F}, {0x2E80, 0xA4CF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF},
-    {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0x1F000, 0x3FFFD}}};
+constexpr std::array<Range, 7> wide{{{0x1100, 0x115F},
+                                     {0x2E80, 0xA4CF},
+                                     {0xAC00, 0xD7A3},
+                                     {0xF900, 0xFAFF},
+                                     {0xFE30, 0xFE6F},
+                                     {0xFF00, 0xFF60},
+                                     {0x1F000, 0x3FFFD}}};
 
 void append_hex(std::string& out, char32_t value, int least_digits) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -148,7 +168,8 @@ void Details::add(std::string name, std::string_view value) {
 void Details::print(std::ostream& out) const {
   std::size_t width = 0;
   for (const auto& line : lines_) width = std::max(width, columns(line.name));
-  for (const auto& line : lines_) out << line.name << std::string(width - columns(line.name) + 2, ' ') << line.value << '\n';
+  for (const auto& line : lines_)
+    out << line.name << std::string(width - columns(line.name) + 2, ' ') << line.value << '\n';
 }
 
 void print_json(std::ostream& out, const nlohmann::json& value) {

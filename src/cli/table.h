@@ -40,7 +40,9 @@ class Details {
   void print(std::ostream& out) const;
 
  private:
-  struct Line { std::string name, value; };
+  struct Line {
+    std::string name, value;
+  };
   std::vector<Line> lines_;
 };
 

@@ -30,11 +30,14 @@ void give_to_owner(int descriptor, const struct stat& owner) {
 Result<void> write_new_file(const std::string& path, std::string_view text, const struct stat& owner) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (descriptor < 0 && errno == EEXIST) {
-    return fail(Code::conflict, path + " exists already and is not overwritten: it would cut off whoever uses the old token. "
-                                       "Remove it first, or give another name with --file");
+    return fail(Code::conflict,
+                path +
+                    " exists already and is not overwritten: it would cut off whoever uses the old token. "
+                    "Remove it first, or give another name with --file");
   }
   if (descriptor < 0) return fail(Code::io_error, "cannot make " + path + ": " + std::strerror(errno));
-  const bool written = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(descriptor) == 0;
+  const bool written =
+      ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(descriptor) == 0;
   const int reason = errno;
   if (written) give_to_owner(descriptor, owner);
   ::close(descriptor);
@@ -52,8 +55,8 @@ Result<void> check_domain(Context& context, const PrincipalId& principal) {
     if (domain.view() == domain_of(principal)) return {};
     domains += (domains.empty() ? "" : ", ") + domain.str();
   }
-  return fail(Code::usage, principal.str() + " is not of this organisation: node.principal_domains in " + context.config_file() +
-                               " has " + domains);
+  return fail(Code::usage, principal.str() + " is not of this organisation: node.principal_domains in " +
+                               context.config_file() + " has " + domains);
 }
 
 void print_lines_to_add(Context& context, const Issue& options, const std::string& file) {
@@ -70,14 +73,18 @@ void print_lines_to_add(Context& context, const Issue& options, const std::strin
 }
 
 bool plain_word(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:+-") == std::string_view::npos;
+  return !text.empty() &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:+-") ==
+             std::string_view::npos;
 }
 
 int issue(Context& context, const Issue& options) {
   const auto principal = PrincipalId::parse(options.principal);
   if (!principal) return report(context, Error(Code::usage, principal.error().detail));
   for (const auto& text : options.groups) {
-    if (!plain_word(text)) return report(context, Error(Code::usage, "--group " + text + ": a group's name is letters, digits and . _ : + -"));
+    if (!plain_word(text))
+      return report(context,
+                    Error(Code::usage, "--group " + text + ": a group's name is letters, digits and . _ : + -"));
   }
   if (!options.expires.empty() && !plain_word(options.expires)) {
     return report(context, Error(Code::usage, "--expires: a date such as 2027-01-01 is wanted"));
@@ -85,15 +92,17 @@ int issue(Context& context, const Issue& options) {
   const std::filesystem::path config = std::filesystem::absolute(context.config_file());
   struct stat owner{};
   if (::stat(config.c_str(), &owner) != 0) {
-    return report(context, Error(Code::invalid_configuration, "no configuration at " + config.string() + ": " + std::strerror(errno) +
-                                                                  "; give --config F, or make one with `fedgate init`"));
+    return report(context, Error(Code::invalid_configuration,
+                                 "no configuration at " + config.string() + ": " + std::strerror(errno) +
+                                     "; give --config F, or make one with `fedgate init`"));
   }
   if (const auto ours = check_domain(context, *principal); !ours) return report(context, ours.error());
 
   const std::string local = principal->str().substr(0, principal->str().find('@'));
   const std::string name = options.file.empty() ? local : options.file;
   if (name.find('/') != std::string::npos || name.starts_with('.')) {
-    return report(context, Error(Code::usage, "`" + name + "` cannot be a file in tokens/; give a plain name with --file"));
+    return report(context,
+                  Error(Code::usage, "`" + name + "` cannot be a file in tokens/; give a plain name with --file"));
   }
   const std::filesystem::path directory = config.parent_path() / "tokens";
   if (::mkdir(directory.c_str(), 0700) == 0) {
@@ -131,12 +140,18 @@ void add_token_verbs(CLI::App& root, Context& context) {
   auto* group = root.add_subcommand("token", "Clients' bearer tokens");
   group->require_subcommand(1);
   auto* verb = group->add_subcommand("issue", "Make a token for one of this organisation's principals");
-  verb->footer("Prints the token on standard output, once, and what to add to the configuration on standard error.\n"
-               "Its hash goes to tokens/NAME beside the configuration. The daemon learns of it by `fedgate reload`.");
+  verb->footer(
+      "Prints the token on standard output, once, and what to add to the configuration on standard error.\n"
+      "Its hash goes to tokens/NAME beside the configuration. The daemon learns of it by `fedgate reload`.");
   auto options = std::make_shared<Issue>();
-  verb->add_option("principal", options->principal, "Who may use it: alice@orga.example")->required()->type_name("PRINCIPAL");
-  verb->add_option("--file", options->file, "Name of the file in tokens/; default the part before the @")->type_name("NAME");
-  verb->add_option("--group", options->groups, "A group of the principal, for policy; may be repeated")->allow_extra_args(false)->type_name("GROUP");
+  verb->add_option("principal", options->principal, "Who may use it: alice@orga.example")
+      ->required()
+      ->type_name("PRINCIPAL");
+  verb->add_option("--file", options->file, "Name of the file in tokens/; default the part before the @")
+      ->type_name("NAME");
+  verb->add_option("--group", options->groups, "A group of the principal, for policy; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("GROUP");
   verb->add_option("--expires", options->expires, "Day from which the token is refused: 2027-01-01")->type_name("DATE");
   add_config_option(*verb, context);
   add_output_option(*verb, context);

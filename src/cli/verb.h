@@ -46,11 +46,11 @@ int ask_daemon(Context& context, const std::string& method, const std::string& t
 /// Loads the configuration for an offline verb; problems go to `err`. Null: they were errors.
 std::shared_ptr<const config::Settings> load_settings(Context& context);
 
-void add_configuration_verbs(CLI::App& root, Context& context);   // check, init, config-reference
+void add_configuration_verbs(CLI::App& root, Context& context);  // check, init, config-reference
 void add_token_verbs(CLI::App& root, Context& context);
 void add_migrate_verbs(CLI::App& root, Context& context);
 void add_policy_verbs(CLI::App& root, Context& context);
-void add_daemon_verbs(CLI::App& root, Context& context);          // status, reload, routes
+void add_daemon_verbs(CLI::App& root, Context& context);  // status, reload, routes
 void add_node_verbs(CLI::App& root, Context& context);
 void add_audit_verbs(CLI::App& root, Context& context);
 void add_invoke_verb(CLI::App& root, Context& context);

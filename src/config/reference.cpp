@@ -32,7 +32,7 @@ systemd credential of that name (`LoadCredential=`).
 **Secrets** come from files, never inline. Such a file must be a regular file of root or of the user that runs fedgate, and nobody else
 may read or write it; its group may read it (`chmod 600`, or `640`).
 
-**Changes.** `fedgate reload`, SIGHUP or a changed file reads everything again. A configuration with an error is not taken: the old one
+**Changes.** `fedgate reload` and SIGHUP read everything again. A configuration with an error is not taken: the old one
 goes on running. Keys marked "restart" keep their old value until the daemon is started again, and the reload says so.
 )";
 

@@ -88,7 +88,8 @@ Result<Url> parse_url(std::string_view text) {
   // The address inside the brackets, not the brackets: that is what is connected to.
   const auto host = view.host_type() == boost::urls::host_type::ipv6 ? view.host_address() : view.host();
   for (const char c : host) url.host.push_back(lower(c));
-  if (view.host_type() != boost::urls::host_type::ipv6 && !is_name(url.host)) return wrong("the host is missing or malformed");
+  if (view.host_type() != boost::urls::host_type::ipv6 && !is_name(url.host))
+    return wrong("the host is missing or malformed");
   url.port = url.scheme == "https" ? 443 : 80;
   if (view.has_port() && !view.port().empty()) {
     const std::string digits(view.port().begin(), view.port().end());

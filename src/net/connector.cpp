@@ -45,7 +45,8 @@ Connector::Connector(Worker& worker)
 
 void Connector::stop() { resolver_.cancel(); }
 
-Task<Result<Connector::Endpoints>> Connector::resolve(const std::string& host, std::uint16_t port, SteadyTime deadline) {
+Task<Result<Connector::Endpoints>> Connector::resolve(const std::string& host, std::uint16_t port,
+                                                      SteadyTime deadline) {
   Endpoints endpoints;
   if (port == 0) {
     endpoints.emplace_back(asio::local::stream_protocol::endpoint(host));
@@ -101,7 +102,8 @@ Task<Result<Stream>> Connector::connect_to(Stream::Socket::endpoint_type endpoin
 
 Task<Result<Stream>> Connector::connect(std::string host, std::uint16_t port, SteadyTime deadline) {
   const std::string target = port == 0 ? "unix:" + host : host + ":" + std::to_string(port);
-  if (port == 0 && host.size() > 107) co_return fail(Code::peer_unreachable, target + ": the path is too long for a unix socket");
+  if (port == 0 && host.size() > 107)
+    co_return fail(Code::peer_unreachable, target + ": the path is too long for a unix socket");
   auto endpoints = co_await resolve(host, port, deadline);
   if (!endpoints) co_return fail(std::move(endpoints.error()));
   Error last(Code::peer_unreachable, "the name has no address");

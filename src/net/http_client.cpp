@@ -68,7 +68,7 @@ class HttpClient::State::Member final : public Expiry, public PoolHook {
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
-  std::weak_ptr<State> owner;   // an idle connection must not keep its client alive, nor outlive it unnoticed
+  std::weak_ptr<State> owner;  // an idle connection must not keep its client alive, nor outlive it unnoticed
   Pool* pool;
   std::optional<Stream> stream;
   InputBuffer input;
@@ -76,7 +76,7 @@ class HttpClient::State::Member final : public Expiry, public PoolHook {
   std::string output;
   bool purged = false;
   bool reusable = false;
-  bool answered = false;        // a byte of an answer has come
+  bool answered = false;  // a byte of an answer has come
 
  private:
   void expired() noexcept override {
@@ -85,7 +85,7 @@ class HttpClient::State::Member final : public Expiry, public PoolHook {
 };
 
 struct HttpClient::State::Pool {
-  std::vector<Handle> idle;   // the one used last is taken first: the others may grow old and go
+  std::vector<Handle> idle;  // the one used last is taken first: the others may grow old and go
   intrusive::list<Member, intrusive::base_hook<PoolHook>, intrusive::constant_time_size<false>> all;
   std::size_t size = 0;
 };
@@ -125,7 +125,9 @@ HttpClient::State::Handle HttpClient::State::take_idle(Pool& pool) {
 
 void HttpClient::State::keep(Handle member) {
   Pool& pool = *member->pool;
-  if (stopped || member->purged || !member->reusable || !member->input.empty() || pool.idle.size() >= limits.idle_per_destination) return;
+  if (stopped || member->purged || !member->reusable || !member->input.empty() ||
+      pool.idle.size() >= limits.idle_per_destination)
+    return;
   member->input.shrink();
   worker.wheel().arm(*member, worker.wheel().now() + limits.idle);
   Member& kept = *member;
@@ -163,10 +165,12 @@ Task<Result<void>> HttpClient::State::open(Member& member, const Destination& de
   co_return Result<void>{};
 }
 
-Task<Result<HttpClient::State::Handle>> HttpClient::State::connect(const Destination& destination, SteadyTime deadline) {
+Task<Result<HttpClient::State::Handle>> HttpClient::State::connect(const Destination& destination,
+                                                                   SteadyTime deadline) {
   Pool& where = pool(destination.pool_key);
   if (where.size >= limits.connections_per_destination) {
-    co_return fail(Code::overloaded, "all " + std::to_string(where.size) + " connections to " + destination.host_header + " are busy");
+    co_return fail(Code::overloaded,
+                   "all " + std::to_string(where.size) + " connections to " + destination.host_header + " are busy");
   }
   auto member = std::make_unique<Member>(*this, where);
   const SteadyTime last = std::min(deadline, worker.wheel().now() + limits.connect);
@@ -236,7 +240,8 @@ Task<Result<void>> HttpClient::State::fill(Member& member, SteadyTime deadline) 
   co_return Result<void>{};
 }
 
-Task<Result<HeadFacts>> HttpClient::State::read_head(Member& member, std::string_view method, Response& response, SteadyTime deadline) {
+Task<Result<HeadFacts>> HttpClient::State::read_head(Member& member, std::string_view method, Response& response,
+                                                     SteadyTime deadline) {
   const std::string& who = member.stream->remote();
   for (int interim = 0; interim <= most_interim_answers;) {
     member.parser.start(response);
@@ -252,7 +257,8 @@ Task<Result<HeadFacts>> HttpClient::State::read_head(Member& member, std::string
       if (more) continue;
       if (more.error().code == Code::deadline_exceeded) co_return fail(std::move(more.error()));
       if (more.error().code == Code::peer_refused && !member.answered) co_return fail(std::move(more.error()));
-      co_return fail(Code::peer_protocol_error, who + " ended the connection without a whole answer " + more.error().detail);
+      co_return fail(Code::peer_protocol_error,
+                     who + " ended the connection without a whole answer " + more.error().detail);
     }
     auto facts = judge_response_head(response, member.parser.version(), method);
     if (!facts) co_return fail(facts.error().in(who));

@@ -16,8 +16,8 @@
 namespace fedgate::net {
 
 struct ParserLimits {
-  std::size_t header;   ///< bytes, start line included
-  std::size_t body;     ///< bytes
+  std::size_t header;  ///< bytes, start line included
+  std::size_t body;    ///< bytes
 };
 
 template <class Message>

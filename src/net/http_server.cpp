@@ -69,7 +69,8 @@ void HttpServer::State::ended(std::list<Session>::iterator session, std::excepti
   if (sessions.empty()) empty.cancel();
 }
 
-HttpServer::HttpServer(Worker& worker, ServerOptions options, Handler& handler, const log::Logger& log, Metrics& metrics)
+HttpServer::HttpServer(Worker& worker, ServerOptions options, Handler& handler, const log::Logger& log,
+                       Metrics& metrics)
     : state_(std::make_shared<State>(worker, std::move(options), handler, log, metrics)) {}
 HttpServer::~HttpServer() = default;
 
@@ -116,7 +117,8 @@ Task<> HttpServer::drain(SteadyTime deadline) {
   alarm.disarm();
   if (!state->sessions.empty()) {
     const std::size_t cut = close_if([](const Connection&) { return true; });
-    state->log.warning("connections cut at the end of draining", {{"listener", state->options.name}, {"connections", cut}});
+    state->log.warning("connections cut at the end of draining",
+                       {{"listener", state->options.name}, {"connections", cut}});
   }
   while (!state->sessions.empty()) {
     auto [ec] = co_await state->empty.async_wait(use_tuple);

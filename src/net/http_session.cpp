@@ -23,7 +23,8 @@ Task<> HttpServer::State::run(Session& session, std::shared_ptr<TlsContext> tls)
     auto done = co_await session.stream.accept_tls(std::move(tls), now() + options.limits.handshake);
     if (!done) {
       failed_handshakes.Increment();
-      log.debug("handshake failed", {{"listener", options.name}, {"remote", session.info.remote}, {"error", done.error().detail}});
+      log.debug("handshake failed",
+                {{"listener", options.name}, {"remote", session.info.remote}, {"error", done.error().detail}});
       // The alert must arrive although the client has sent its request already.
       co_await session.stream.linger(now() + linger_time);
       co_return;
@@ -65,8 +66,8 @@ Task<bool> HttpServer::State::serve_one(Session& session) {
     co_return false;
   }
   const bool keep = session.request.keep_alive && !session.response.close && !ending;
-  auto written = write_response(session.output, session.response, session.request.method, date.at(worker.clock().wall()),
-                                keep ? After::keep_open : After::close);
+  auto written = write_response(session.output, session.response, session.request.method,
+                                date.at(worker.clock().wall()), keep ? After::keep_open : After::close);
   if (!written) {
     log.error("an answer that cannot be sent", {{"listener", options.name}, {"error", written.error().detail}});
     co_await refuse(session, written.error(), 500);
@@ -74,7 +75,8 @@ Task<bool> HttpServer::State::serve_one(Session& session) {
   }
   auto sent = co_await session.stream.write(session.output, now() + options.limits.write_time);
   if (!sent) {
-    log.debug("answer not taken", {{"listener", options.name}, {"remote", session.info.remote}, {"error", sent.error().detail}});
+    log.debug("answer not taken",
+              {{"listener", options.name}, {"remote", session.info.remote}, {"error", sent.error().detail}});
     co_return false;
   }
   if (!keep) co_await session.stream.linger(now() + linger_time);
@@ -158,7 +160,8 @@ Task<Result<void>> HttpServer::State::handle(Session& session) {
   try {
     co_await handler.handle(session.info, session.request, session.response);
   } catch (const boost::system::system_error& error) {
-    if (error.code() != asio::error::operation_aborted || !session.leaving) failed.emplace(Code::internal, error.what());
+    if (error.code() != asio::error::operation_aborted || !session.leaving)
+      failed.emplace(Code::internal, error.what());
   } catch (const std::exception& error) {
     failed.emplace(Code::internal, error.what());
   }
@@ -166,13 +169,15 @@ Task<Result<void>> HttpServer::State::handle(Session& session) {
   // A handler that shielded its ending leaves that state behind.
   co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
   if (!failed) co_return Result<void>{};
-  log.error("a request's handler failed", {{"listener", options.name}, {"path", session.request.path()}, {"error", failed->detail}});
+  log.error("a request's handler failed",
+            {{"listener", options.name}, {"path", session.request.path()}, {"error", failed->detail}});
   co_return fail(std::move(*failed));
 }
 
 Task<> HttpServer::State::refuse(Session& session, const Error& error, std::uint16_t status) {
   metrics.errors(error.info().wire_name).Increment();
-  log.debug("request refused", {{"listener", options.name}, {"remote", session.info.remote}, {"status", status}, {"error", error.detail}});
+  log.debug("request refused",
+            {{"listener", options.name}, {"remote", session.info.remote}, {"status", status}, {"error", error.detail}});
   Response& response = session.response;
   response.headers.clear();
   response.body.clear();
@@ -180,7 +185,8 @@ Task<> HttpServer::State::refuse(Session& session, const Error& error, std::uint
   handler.refuse(error, response);
   response.status = status;
   const bool is_head = session.parser.head_done() && session.request.method == "HEAD";
-  auto written = write_response(session.output, response, is_head ? "HEAD" : "", date.at(worker.clock().wall()), After::close);
+  auto written =
+      write_response(session.output, response, is_head ? "HEAD" : "", date.at(worker.clock().wall()), After::close);
   if (!written) co_return;
   auto sent = co_await session.stream.write(session.output, now() + options.limits.write_time);
   if (sent) co_await session.stream.linger(now() + linger_time);

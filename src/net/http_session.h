@@ -59,9 +59,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
 
 struct HttpServer::State::Session {
   Session(const ServerLimits& limits, Stream s)
-      : stream(std::move(s)),
-        input(limits.header + 8192),
-        parser({.header = limits.header, .body = limits.body}) {}
+      : stream(std::move(s)), input(limits.header + 8192), parser({.header = limits.header, .body = limits.body}) {}
 
   /// Cancels whatever the connection's coroutine is doing; it ends without another answer.
   void leave() {
@@ -78,9 +76,9 @@ struct HttpServer::State::Session {
   Request request;
   Response response;
   std::string output;
-  bool idle = false;      // nothing of a request has arrived
+  bool idle = false;  // nothing of a request has arrived
   bool leaving = false;
-  bool quiet = false;     // what ended reading is the peer's leaving: no answer, no log
+  bool quiet = false;  // what ended reading is the peer's leaving: no answer, no log
 };
 
 }  // namespace fedgate::net

@@ -20,11 +20,16 @@ void append_number(std::string& out, std::size_t value) {
 /// Where a message ends and whom it is for is said by this file only.
 bool is_ours(std::string_view name) {
   switch (name.size()) {
-    case 4: return same_text(name, "host");
-    case 10: return same_text(name, "connection");
-    case 14: return same_text(name, "content-length");
-    case 17: return same_text(name, "transfer-encoding");
-    default: return false;
+    case 4:
+      return same_text(name, "host");
+    case 10:
+      return same_text(name, "connection");
+    case 14:
+      return same_text(name, "content-length");
+    case 17:
+      return same_text(name, "transfer-encoding");
+    default:
+      return false;
   }
 }
 
@@ -53,8 +58,9 @@ std::string_view DateText::at(WallTime now) {
   gmtime_r(&second, &utc);
   char text[40];
   // strftime would follow the locale.
-  const int size = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday],
-                                 utc.tm_mday, months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  const int size =
+      std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday], utc.tm_mday,
+                    months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
   text_.assign(text, static_cast<std::size_t>(size));
   return text_;
 }
@@ -85,7 +91,12 @@ Result<void> write_request(std::string& out, const Request& request, std::string
       host.empty() || std::ranges::any_of(host, unclean)) {
     return fail(Code::internal, "a request line or Host that would break the message");
   }
-  out.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
+  out.append(request.method)
+      .append(" ")
+      .append(request.target)
+      .append(" HTTP/1.1\r\nHost: ")
+      .append(host)
+      .append("\r\n");
   if (auto headers = append_headers(out, request.headers); !headers) return headers;
   const bool expects_body = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
   if (expects_body || !request.body.empty()) {

@@ -24,7 +24,7 @@ namespace fedgate::net {
 namespace {
 
 constexpr int backlog = 1024;
-constexpr int accepted_at_once = 64;   // then other work of this worker gets its turn
+constexpr int accepted_at_once = 64;  // then other work of this worker gets its turn
 constexpr std::chrono::milliseconds pause{100};
 constexpr std::chrono::minutes complaint_interval{1};
 
@@ -79,9 +79,12 @@ class Unauthenticated : public std::enable_shared_from_this<Unauthenticated> {
 };
 
 std::unexpected<Error> cannot(const std::string& address, std::string_view doing, int number) {
-  std::string detail = "cannot listen on " + address + ": " + std::string(doing) + ": " + std::system_category().message(number);
-  if (number == EADDRINUSE) detail += "; another program has it (ss -ltnp shows which), choose another port or stop that one";
-  if (number == EACCES) detail += "; ports below 1024 need CAP_NET_BIND_SERVICE, a unix socket a directory that this user may write";
+  std::string detail =
+      "cannot listen on " + address + ": " + std::string(doing) + ": " + std::system_category().message(number);
+  if (number == EADDRINUSE)
+    detail += "; another program has it (ss -ltnp shows which), choose another port or stop that one";
+  if (number == EACCES)
+    detail += "; ports below 1024 need CAP_NET_BIND_SERVICE, a unix socket a directory that this user may write";
   if (number == EADDRNOTAVAIL) detail += "; this machine has no such address (ip addr shows which it has)";
   return fail(Code::io_error, std::move(detail));
 }
@@ -101,7 +104,9 @@ Result<Descriptor> bind_unix(const std::string& path, std::uint32_t mode, const 
   if (listening.get() < 0) return cannot(name, "socket", errno);
   // The file is born with the socket's mode: at no moment may others connect.
   ::fchmod(listening.get(), 0600);
-  const auto try_bind = [&] { return ::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); };
+  const auto try_bind = [&] {
+    return ::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  };
   if (try_bind() != 0) {
     struct stat found{};
     if (errno != EADDRINUSE) return cannot(name, "bind", errno);
@@ -109,7 +114,8 @@ Result<Descriptor> bind_unix(const std::string& path, std::uint32_t mode, const 
       return fail(Code::io_error, "cannot listen on " + name + ": the path exists and is not a socket; move it away");
     }
     if (answers(address)) {
-      return fail(Code::io_error, "cannot listen on " + name + ": another daemon answers there; stop it or choose another path");
+      return fail(Code::io_error,
+                  "cannot listen on " + name + ": another daemon answers there; stop it or choose another path");
     }
     ::unlink(path.c_str());
     if (try_bind() != 0) return cannot(name, "bind", errno);
@@ -124,14 +130,16 @@ Result<Descriptor> bind_tcp(const Address& address, const std::string& name, std
   boost::system::error_code ec;
   const auto ip = asio::ip::make_address(address.host == "localhost" ? "127.0.0.1" : address.host, ec);
   if (ec) {
-    return fail(Code::io_error, "cannot listen on " + name + ": not a numeric address; write an address of this machine, or 0.0.0.0 for all");
+    return fail(Code::io_error, "cannot listen on " + name +
+                                    ": not a numeric address; write an address of this machine, or 0.0.0.0 for all");
   }
   asio::ip::tcp::endpoint endpoint(ip, address.port);
   Descriptor listening(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (listening.get() < 0) return cannot(name, "socket", errno);
   const int on = 1;
   ::setsockopt(listening.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(listening.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) return cannot(name, "bind", errno);
+  if (::bind(listening.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
+    return cannot(name, "bind", errno);
   if (::listen(listening.get(), backlog) != 0) return cannot(name, "listen", errno);
   auto size = static_cast<socklen_t>(endpoint.capacity());
   ::getsockname(listening.get(), endpoint.data(), &size);
@@ -172,16 +180,18 @@ struct Listener::State : std::enable_shared_from_this<State> {
 };
 
 void Listener::State::wait() {
-  descriptor.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const boost::system::error_code& ec) {
-    if (!ec) self->accept_some();
-  });
+  descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                        [self = shared_from_this()](const boost::system::error_code& ec) {
+                          if (!ec) self->accept_some();
+                        });
 }
 
 void Listener::State::accept_some() {
   for (int i = 0; i < accepted_at_once && descriptor.is_open(); ++i) {
     sockaddr_storage from{};
     socklen_t size = sizeof from;
-    Descriptor accepted(::accept4(descriptor.native_handle(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Descriptor accepted(
+        ::accept4(descriptor.native_handle(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (accepted.get() >= 0) {
       hand_out(std::move(accepted), from);
       continue;
@@ -197,8 +207,9 @@ void Listener::State::back_off(int number) {
   const SteadyTime now = worker.wheel().now();
   if (complained == SteadyTime{} || now - complained >= complaint_interval) {
     complained = now;
-    log.error("cannot accept connections for now",
-              {{"listener", local}, {"error", std::system_category().message(number)}, {"advice", "raise LimitNOFILE"}});
+    log.error(
+        "cannot accept connections for now",
+        {{"listener", local}, {"error", std::system_category().message(number)}, {"advice", "raise LimitNOFILE"}});
   }
   retry.expires_after(pause);
   retry.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
@@ -229,19 +240,20 @@ void Listener::State::hand_out(Descriptor accepted, const sockaddr_storage& from
   }
   // Counted here: what is on its way to its worker must count for the next one already.
   least->count.fetch_add(1, std::memory_order_relaxed);
-  asio::post(least->worker.executor(), [server = least, family = static_cast<int>(from.ss_family), fd = std::move(accepted),
-                                        context = std::move(context), ticket = std::move(ticket)]() mutable {
-    Stream::Socket socket(server->worker.io());
-    boost::system::error_code ec;
-    socket.assign(asio::generic::stream_protocol(family, 0), fd.get(), ec);
-    if (ec) {
-      server->count.fetch_sub(1, std::memory_order_relaxed);
-      server->log.error("cannot take a connection over", {{"error", ec.message()}});
-      return;
-    }
-    fd.release();
-    server->serve(Stream(server->worker, std::move(socket)), std::move(context), std::move(ticket));
-  });
+  asio::post(least->worker.executor(),
+             [server = least, family = static_cast<int>(from.ss_family), fd = std::move(accepted),
+              context = std::move(context), ticket = std::move(ticket)]() mutable {
+               Stream::Socket socket(server->worker.io());
+               boost::system::error_code ec;
+               socket.assign(asio::generic::stream_protocol(family, 0), fd.get(), ec);
+               if (ec) {
+                 server->count.fetch_sub(1, std::memory_order_relaxed);
+                 server->log.error("cannot take a connection over", {{"error", ec.message()}});
+                 return;
+               }
+               fd.release();
+               server->serve(Stream(server->worker, std::move(socket)), std::move(context), std::move(ticket));
+             });
 }
 
 void Listener::State::stop() {

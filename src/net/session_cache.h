@@ -91,7 +91,7 @@ class SessionCache {
 
   std::size_t most_;
   std::mutex mutex_;
-  std::list<Entry> entries_;   // newest first; the keys of by_key_ point into it
+  std::list<Entry> entries_;  // newest first; the keys of by_key_ point into it
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
 };
 

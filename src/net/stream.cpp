@@ -102,15 +102,15 @@ struct Stream::State final : Expiry, std::enable_shared_from_this<State> {
   std::shared_ptr<TlsContext> tls;
   Verdict verdict;
   SslHandle ssl;
-  Error error;                    // what Got::failed means
+  Error error;  // what Got::failed means
   std::function<void()> on_end;
   Until until = Until::end;
   std::optional<ReadHandler> reader;
-  bool read_armed = false;        // one async_wait for reading is pending
-  bool maybe_readable = true;     // reading may yield something without a wait
+  bool read_armed = false;     // one async_wait for reading is pending
+  bool maybe_readable = true;  // reading may yield something without a wait
   bool known_readable = false;
-  bool established = false;       // TLS
-  bool broken = false;            // OpenSSL must not be asked again
+  bool established = false;  // TLS
+  bool broken = false;       // OpenSSL must not be asked again
   bool wrote = false;
   bool late = false;
 };
@@ -170,13 +170,17 @@ void Stream::State::readable_or_cancelled(bool aborted) {
 
 Stream::State::Step Stream::State::tls_step(int answer, std::string_view doing) {
   switch (SSL_get_error(ssl.get(), answer)) {
-    case SSL_ERROR_WANT_READ: return {Got::wants_read};
-    case SSL_ERROR_WANT_WRITE: return {Got::wants_write};
-    case SSL_ERROR_ZERO_RETURN: return {Got::end};
+    case SSL_ERROR_WANT_READ:
+      return {Got::wants_read};
+    case SSL_ERROR_WANT_WRITE:
+      return {Got::wants_write};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Got::end};
     case SSL_ERROR_SYSCALL: {
       const int number = errno;
       broken = true;
-      error = number != 0 ? system_error(doing, number) : Error(Code::io_error, std::string(doing) + ": cut without close_notify");
+      error = number != 0 ? system_error(doing, number)
+                          : Error(Code::io_error, std::string(doing) + ": cut without close_notify");
       ERR_clear_error();
       return {Got::failed};
     }
@@ -298,7 +302,8 @@ Task<Result<void>> Stream::State::handshake(SteadyTime deadline) {
       if (step.got == Got::end) co_return fail(Code::io_error, "TLS handshake: the other side ended it");
       co_return fail(error);
     }
-    const auto woken = step.got == Got::wants_read ? co_await wait_readable(deadline) : co_await wait_writable(deadline);
+    const auto woken =
+        step.got == Got::wants_read ? co_await wait_readable(deadline) : co_await wait_writable(deadline);
     if (woken == Woken::late) co_return fail(Code::deadline_exceeded, "TLS handshake: not done in time");
   }
   established = true;
@@ -362,7 +367,8 @@ Task<Result<void>> Stream::accept_tls(std::shared_ptr<TlsContext> context, Stead
   return state_->finish_handshake(deadline);
 }
 
-Task<Result<void>> Stream::connect_tls(std::shared_ptr<TlsContext> context, std::string server_name, SteadyTime deadline) {
+Task<Result<void>> Stream::connect_tls(std::shared_ptr<TlsContext> context, std::string server_name,
+                                       SteadyTime deadline) {
   state_->tls = std::move(context);
   state_->verdict.expected = std::move(server_name);
   return state_->finish_handshake(deadline);
@@ -381,7 +387,8 @@ Task<Result<std::size_t>> Stream::read_some(std::span<char> into, SteadyTime dea
     }
     const auto woken = blocked == State::Got::wants_read ? co_await state.wait_readable(deadline)
                                                          : co_await state.wait_writable(deadline);
-    if (woken == State::Woken::late) co_return fail(Code::deadline_exceeded, "reading from " + state.remote + " took too long");
+    if (woken == State::Woken::late)
+      co_return fail(Code::deadline_exceeded, "reading from " + state.remote + " took too long");
     state.maybe_readable = true;
   }
 }
@@ -395,11 +402,13 @@ Task<Result<void>> Stream::write(std::string_view bytes, SteadyTime deadline) {
       bytes.remove_prefix(step.size);
       continue;
     }
-    if (step.got == State::Got::end) co_return fail(Code::io_error, "writing to " + state.remote + ": the other side has ended");
+    if (step.got == State::Got::end)
+      co_return fail(Code::io_error, "writing to " + state.remote + ": the other side has ended");
     if (step.got == State::Got::failed) co_return fail(state.error);
     const auto woken = step.got == State::Got::wants_read ? co_await state.wait_readable(deadline)
                                                           : co_await state.wait_writable(deadline);
-    if (woken == State::Woken::late) co_return fail(Code::deadline_exceeded, "writing to " + state.remote + " took too long");
+    if (woken == State::Woken::late)
+      co_return fail(Code::deadline_exceeded, "writing to " + state.remote + " took too long");
   }
   co_return Result<void>{};
 }

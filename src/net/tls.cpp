@@ -100,7 +100,7 @@ struct TlsContext::State {
   SessionCache sessions;
   std::unique_ptr<SSL_CTX, FreeCtx> ctx;
 
-  void judge(X509* leaf, STACK_OF(X509)* presented, Verdict& verdict) const;
+  void judge(X509* leaf, STACK_OF(X509) * presented, Verdict& verdict) const;
   void set_up();
   void set_up_server();
 
@@ -114,7 +114,7 @@ struct TlsContext::State {
   static State& of(const SSL_CTX* ctx) { return *static_cast<State*>(SSL_CTX_get_app_data(ctx)); }
 };
 
-void TlsContext::State::judge(X509* leaf, STACK_OF(X509)* presented, Verdict& verdict) const {
+void TlsContext::State::judge(X509* leaf, STACK_OF(X509) * presented, Verdict& verdict) const {
   verdict.identity.reset();
   verdict.refusal.reset();
   if (leaf == nullptr) {
@@ -227,7 +227,8 @@ void TlsContext::State::set_up() {
   SSL_CTX_set_timeout(c, session_lifetime);
   const bool server = side == TlsSide::server;
   // Sessions live in our own cache, where those of one node can be found.
-  SSL_CTX_set_session_cache_mode(c, (server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT) | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_set_session_cache_mode(c,
+                                 (server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT) | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(c, remember);
   if (options.judge) {
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
@@ -296,7 +297,8 @@ Result<SslHandle> begin_tls(const TlsContext& context, int descriptor, Verdict& 
   }
   SSL_set_connect_state(ssl.get());
   if (!verdict.expected.empty() && !is_address(verdict.expected)) {
-    if (SSL_set_tlsext_host_name(ssl.get(), verdict.expected.c_str()) != 1) return fail(tls_error("setting the server name"));
+    if (SSL_set_tlsext_host_name(ssl.get(), verdict.expected.c_str()) != 1)
+      return fail(tls_error("setting the server name"));
   }
   if (SSL_SESSION* session = context.session_for(verdict.expected)) {
     SSL_set_session(ssl.get(), session);

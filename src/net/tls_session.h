@@ -18,9 +18,9 @@ namespace fedgate::net {
 
 /// Stays where it is as long as the SSL that points to it.
 struct Verdict {
-  std::string expected;                  ///< client side: SNI, and whom the judge must find
+  std::string expected;  ///< client side: SNI, and whom the judge must find
   std::optional<PeerIdentity> identity;
-  std::optional<Error> refusal;          ///< for our own log; the other side learns nothing of it
+  std::optional<Error> refusal;  ///< for our own log; the other side learns nothing of it
 };
 
 struct FreeSsl {

@@ -78,7 +78,8 @@ NodeRow read_node(const pqxx::row& from) {
   row.node_id = at.text(), row.name = at.text(), row.alias = at.text();
   row.endpoint = at.optional_text(), row.further_endpoints = at.text();
   row.trust_anchor_cert = at.optional_text(), row.further_trust_anchors = at.text();
-  row.pins = at.text(), row.principal_domains = at.text(), row.resources = at.text(), row.trust_level = at.text();
+  row.pins = at.text(), row.principal_domains = at.text(), row.resources = at.text();
+  row.reads = at.text(), row.trust_level = at.text();
   row.enabled = at.as<bool>();
   row.source = at.text(), row.defined_at = at.text();
   row.rate_limit_per_hour = at.optional<std::int64_t>();
@@ -91,7 +92,7 @@ NodeRow read_node(const pqxx::row& from) {
 void write_node(Values& to, const NodeRow& row) {
   to.add(row.node_id), to.add(row.name), to.add(row.alias), to.add(row.endpoint), to.add(row.further_endpoints);
   to.add(row.trust_anchor_cert), to.add(row.further_trust_anchors), to.add(row.pins), to.add(row.principal_domains);
-  to.add(row.resources), to.add(row.trust_level), to.add(row.enabled), to.add(row.source), to.add(row.defined_at);
+  to.add(row.resources), to.add(row.reads), to.add(row.trust_level), to.add(row.enabled), to.add(row.source), to.add(row.defined_at);
   to.add(row.rate_limit_per_hour), to.add(row.metadata), to.add(row.trusted_since), to.add(row.last_seen);
   to.add(row.created_at), to.add(row.updated_at);
 }
@@ -243,7 +244,7 @@ Result<void> PostgresStore::append_audit(std::span<const AuditRow> rows) {
   const std::lock_guard lock(mutex_);
   return connection_.run("writing audit_events", Again::safe, [&](pqxx::connection& connection) -> Result<void> {
     try {
-      // Rows are new but for a batch whose answer was lost: copied straight in, at half of what the way round costs.
+      // Rows are new but for a batch whose answer was lost: copied straight in, not written twice.
       pqxx::work work(connection);
       copy_audit(work, "audit_events", rows);
       work.commit();

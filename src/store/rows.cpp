@@ -111,6 +111,7 @@ Result<NodeRow> to_row(const Node& node) {
     row.trust_anchor_cert = anchors.first;
     row.further_trust_anchors = anchors.further.dump();
     row.pins = Json(node.pins).dump();
+    row.reads = Json(node.reads).dump();
     row.metadata = Json(node.metadata).dump();
   } catch (const Json::type_error&) {
     return refuse("a text is not valid UTF-8");
@@ -149,6 +150,7 @@ Result<Node> from_row(const NodeRow& row) {
   node.pins = reader.list("pins", row.pins);
   node.principal_domains = reader.names<Domain>("principal_domains", row.principal_domains);
   node.resources = reader.names<ResourceId>("resources", row.resources);
+  node.reads = reader.list("reads", row.reads);
   node.enabled = row.enabled;
   node.source =
       row.source == to_string(NodeSource::configuration) ? NodeSource::configuration : NodeSource::operator_command;

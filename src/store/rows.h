@@ -25,7 +25,7 @@ struct NodeRow {
   std::optional<std::string> endpoint;
   std::string further_endpoints;
   std::optional<std::string> trust_anchor_cert;
-  std::string further_trust_anchors, pins, principal_domains, resources, trust_level;
+  std::string further_trust_anchors, pins, principal_domains, resources, reads, trust_level;
   bool enabled = false;
   std::string source, defined_at;
   std::optional<std::int64_t> rate_limit_per_hour;
@@ -40,7 +40,7 @@ Result<Node> from_row(const NodeRow& row);
 /// In the order of NodeRow's members.
 inline constexpr std::string_view node_columns =
     "node_id, name, alias, endpoint, further_endpoints, trust_anchor_cert, further_trust_anchors, pins, "
-    "principal_domains, resources, trust_level, enabled, source, defined_at, rate_limit_per_hour, metadata, "
+    "principal_domains, resources, reads, trust_level, enabled, source, defined_at, rate_limit_per_hour, metadata, "
     "trusted_since, last_seen, created_at, updated_at";
 /// `INSERT … ON CONFLICT … DO UPDATE` of node_columns, created_at apart.
 std::string upsert_node_sql();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "support/eventually.h"
 #include "support/federation.h"
 
 namespace fedgate {
@@ -145,6 +146,7 @@ TEST(FederatedCall, ADeadlineTravelsAndIsKept) {
   EXPECT_EQ(answer.body["outcome"], "unknown");
   // The target stops when nobody waits any more, and both sides say so.
   EXPECT_TRUE(orgs.b().upstream->wait_for_abandoned(1));
+  ASSERT_TRUE(test::eventually([&] { return orgs.b().trail(answer.correlation_id()).size() == 2; }));
   EXPECT_EQ(outcome_of(orgs.b().trail(answer.correlation_id())).outcome, "unknown");
   EXPECT_EQ(outcome_of(orgs.a().trail(answer.correlation_id())).outcome, "unknown");
 }

@@ -57,15 +57,17 @@ class ScriptedService {
   }
   static std::string answer(std::string_view status, std::string_view body = "{}",
                             std::string_view headers = "Content-Type: application/json\r\n") {
-    return "HTTP/1.1 " + std::string(status) + "\r\n" + std::string(headers) + "Content-Length: " + std::to_string(body.size()) +
-           "\r\nConnection: close\r\n\r\n" + std::string(body);
+    return "HTTP/1.1 " + std::string(status) + "\r\n" + std::string(headers) +
+           "Content-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + std::string(body);
   }
 
  private:
   template <class Address>
   void open(int family, const Address& address) {
     listener_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 8) != 0) std::abort();
+    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(listener_, 8) != 0)
+      std::abort();
     thread_ = std::thread([this] { serve(); });
   }
   void serve() {

@@ -154,7 +154,8 @@ TEST_F(HttpAdapterTest, SendsABody) {
   ASSERT_TRUE(invoke(service.port()).ok());
   EXPECT_THAT(service.seen(), testing::StartsWith("POST /api/orders HTTP/1.1\r\n"));
   EXPECT_THAT(service.seen(), HasSubstr("Content-Type: application/json\r\n"));
-  EXPECT_THAT(service.seen(), testing::EndsWith("\r\n\r\n" R"({"sku":"A-1","count":2})"));
+  EXPECT_THAT(service.seen(), testing::EndsWith("\r\n\r\n"
+                                                R"({"sku":"A-1","count":2})"));
 }
 
 TEST_F(HttpAdapterTest, SucceedsWithoutABodyOrType) {
@@ -166,7 +167,12 @@ TEST_F(HttpAdapterTest, SucceedsWithoutABodyOrType) {
 }
 
 TEST_F(HttpAdapterTest, MapsWhatTheServiceAnswers) {
-  struct Row { const char* status; Code code; Effect read; Effect write; };
+  struct Row {
+    const char* status;
+    Code code;
+    Effect read;
+    Effect write;
+  };
   for (const Row& row : {Row{"400 Bad Request", Code::upstream_rejected, Effect::failed, Effect::failed},
                          Row{"404 Not Found", Code::upstream_rejected, Effect::failed, Effect::failed},
                          Row{"429 Too Many Requests", Code::upstream_rejected, Effect::failed, Effect::failed},
@@ -191,7 +197,9 @@ TEST_F(HttpAdapterTest, MapsWhatTheServiceAnswers) {
 
 TEST_F(HttpAdapterTest, SaysThatNothingWasSentToAServiceThatIsDown) {
   std::uint16_t port = 0;
-  { port = Service(answer("200 OK")).port(); }
+  {
+    port = Service(answer("200 OK")).port();
+  }
   order();
   expect_failure(invoke(port), Code::upstream_unreachable, Effect::not_sent);
 }

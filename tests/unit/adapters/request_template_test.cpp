@@ -49,11 +49,13 @@ TEST_P(BadTemplate, IsRefusedWithARightOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, BadTemplate,
-    testing::Values("", "GET", "/items", "GET items", "get /items", "TRACE /items", "CONNECT /items", "OPTIONS /items",
-                    "GET  /items", "GET /a b", "GET /a\r\nX: y", "GET /a\tb", "GET /a?b=c", "GET /a#b", "GET //host/a",
-                    "GET /a/../b", "GET /a/./b", "GET /a/%2e%2e/b", "GET /a/.%2E/b", "GET /a%2", "GET /a%zz", "GET /a%00",
-                    "GET /{", "GET /{}", "GET /}", "GET /{a}}", "GET /{a b}", "GET /{a/b}", "GET /{a}/{a}", "GET /{{a}}",
-                    "GET /\xC3\xA9", "GET http://host/a", "GET /a\\..\\b"));
+                         testing::Values("", "GET", "/items", "GET items", "get /items", "TRACE /items",
+                                         "CONNECT /items", "OPTIONS /items", "GET  /items", "GET /a b",
+                                         "GET /a\r\nX: y", "GET /a\tb", "GET /a?b=c", "GET /a#b", "GET //host/a",
+                                         "GET /a/../b", "GET /a/./b", "GET /a/%2e%2e/b", "GET /a/.%2E/b", "GET /a%2",
+                                         "GET /a%zz", "GET /a%00", "GET /{", "GET /{}", "GET /}", "GET /{a}}",
+                                         "GET /{a b}", "GET /{a/b}", "GET /{a}/{a}", "GET /{{a}}", "GET /\xC3\xA9",
+                                         "GET http://host/a", "GET /a\\..\\b"));
 
 TEST(RequestTemplateParse, RefusesTooManyArgumentsAndTooLongText) {
   std::string many = "GET /";
@@ -73,7 +75,8 @@ TEST_F(Filling, PutsOtherArgumentsIntoTheQuery) {
 }
 
 TEST_F(Filling, PutsOtherArgumentsIntoTheBodyByteForByte) {
-  const auto request = fill("POST /notes/{country}", R"({ "text":"caf\u00e9",  "country":"NL","n": 1.50e3 ,"list":[ 1,{"a":null}]})");
+  const auto request =
+      fill("POST /notes/{country}", R"({ "text":"caf\u00e9",  "country":"NL","n": 1.50e3 ,"list":[ 1,{"a":null}]})");
   ASSERT_TRUE(request) << request.error().detail;
   EXPECT_EQ(request->target, "/notes/NL");
   EXPECT_EQ(request->body, R"({"text":"caf\u00e9","n":1.50e3,"list":[ 1,{"a":null}]})");
@@ -128,15 +131,16 @@ TEST_F(Filling, EncodesWhateverCouldEndASegment) {
 
 TEST_F(Filling, EncodesWhateverCouldEndAQueryValueOrTheRequestLine) {
   EXPECT_EQ(target("GET /i", R"({"q":"a&b=c"})"), "/i?q=a%26b%3Dc");
-  EXPECT_EQ(target("GET /i", R"({"q":" HTTP/1.1\r\nHost: evil\r\n\r\n"})"), "/i?q=%20HTTP%2F1.1%0D%0AHost%3A%20evil%0D%0A%0D%0A");
+  EXPECT_EQ(target("GET /i", R"({"q":" HTTP/1.1\r\nHost: evil\r\n\r\n"})"),
+            "/i?q=%20HTTP%2F1.1%0D%0AHost%3A%20evil%0D%0A%0D%0A");
   EXPECT_EQ(target("GET /i", R"({"a&b=c\r\nX":"v"})"), "/i?a%26b%3Dc%0D%0AX=v");
   EXPECT_EQ(target("GET /i", R"({"q":"\u0000"})"), "/i?q=%00");
   EXPECT_EQ(target("GET /i", R"({"q":"../.."})"), "/i?q=..%2F..");
 }
 
 TEST_F(Filling, RefusesValuesThatWouldChangeThePath) {
-  for (const char* value : {"", ".", "..", "../admin", "a/../../admin", "a/..", "a/./b", "..\\\\admin", "%2e%2e", "%2E%2e/admin", ".%2e",
-                            "a%2F..%2Fb", "..;x=y"}) {
+  for (const char* value : {"", ".", "..", "../admin", "a/../../admin", "a/..", "a/./b", "..\\\\admin", "%2e%2e",
+                            "%2E%2e/admin", ".%2e", "a%2F..%2Fb", "..;x=y"}) {
     EXPECT_THAT(problem("GET /items/{x}/lots", R"({"x":")" + std::string(value) + "\"}"), HasSubstr("\"x\" ")) << value;
   }
   EXPECT_EQ(target("GET /items/{x}", R"({"x":"..."})"), "/items/...");
@@ -145,7 +149,8 @@ TEST_F(Filling, RefusesValuesThatWouldChangeThePath) {
 
 TEST_F(Filling, RefusesControlCharactersInThePath) {
   for (const char* value : {R"(a\r\nb)", R"(\u0000)", R"(a\u0000.txt)", R"(\t)", R"(\u007f)"}) {
-    EXPECT_THAT(problem("GET /items/{x}", R"({"x":")" + std::string(value) + "\"}"), HasSubstr("control character")) << value;
+    EXPECT_THAT(problem("GET /items/{x}", R"({"x":")" + std::string(value) + "\"}"), HasSubstr("control character"))
+        << value;
   }
 }
 

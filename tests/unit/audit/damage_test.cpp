@@ -160,6 +160,29 @@ TEST_F(Damage, FoundWhenReadToo) {
   EXPECT_THAT(leaves.error().detail, HasSubstr("offset " + std::to_string(last_begins_)));
 }
 
+// A torn batch may leave whole records behind its first, and a new record of the same size would lead up to them.
+TEST_F(JournalTest, NothingBehindTheCutComesBack) {
+  const std::string segment = "/journal/" + segment_name(0);
+  {
+    auto journal = opened();
+    disk_.hold_syncs();
+    Answers answers;
+    journal->append(event_number(1), answers.slot());
+    ASSERT_TRUE(test::eventually([&] { return disk_.contents(segment).find("number 1.") != std::string::npos; }));
+    for (const std::uint64_t i : {2U, 3U}) journal->append(event_number(i), answers.slot());
+    disk_.release_syncs();
+    ASSERT_TRUE(answers.wait_for(3));
+  }
+  auto torn = disk_.contents(segment);
+  torn[torn.find("number 2.")] = '?';
+  disk_.replace(segment, torn);
+  (void)appended(*opened(), event_number(2));
+  const auto leaves = read_all(*opened());
+  ASSERT_EQ(leaves.size(), 2U);
+  EXPECT_THAT(leaves[0], HasSubstr("number 1."));
+  EXPECT_THAT(leaves[1], HasSubstr("number 2."));
+}
+
 // The creation of a segment was interrupted: it never held anything.
 TEST_F(Damage, SegmentWithoutAHeaderIsNoLoss) {
   const auto next = "/journal/" + segment_name(3);

@@ -21,11 +21,14 @@ class Daemon : public Folder {
  protected:
   /// Answers METHOD and path (with query) as given; anything else 404.
   void play(std::map<std::string, std::string> answers) {
-    service_ = std::make_unique<ScriptedService>(path("admin.sock"), [answers = std::move(answers)](const std::string& request) {
-      const auto line = request.substr(0, request.find(" HTTP/1.1\r\n"));
-      const auto found = answers.find(line);
-      return found != answers.end() ? found->second : ScriptedService::answer("404 Not Found", R"({"code":"not_found","detail":"no such path"})");
-    });
+    service_ = std::make_unique<ScriptedService>(
+        path("admin.sock"), [answers = std::move(answers)](const std::string& request) {
+          const auto line = request.substr(0, request.find(" HTTP/1.1\r\n"));
+          const auto found = answers.find(line);
+          return found != answers.end()
+                     ? found->second
+                     : ScriptedService::answer("404 Not Found", R"({"code":"not_found","detail":"no such path"})");
+        });
   }
   Ran ask(std::vector<std::string> words) const {
     words.insert(words.end(), {"--socket", path("admin.sock")});
@@ -39,7 +42,8 @@ class Daemon : public Folder {
   std::unique_ptr<ScriptedService> service_;
 };
 
-const std::string node_text = R"({"node_id":"orgb.example","name":"B","alias":"orgb","endpoints":["https://b:8443"],"trust_level":"trusted",
+const std::string node_text =
+    R"({"node_id":"orgb.example","name":"B","alias":"orgb","endpoints":["https://b:8443"],"trust_level":"trusted",
   "enabled":true,"source":"operator_command","principal_domains":["orgb.example"],"resources":["inventory"],"pins":[],"last_seen":null,
   "anchors":[{"subject":"CN=B CA","sha256":"ab12","not_after":"2030-01-01T00:00:00Z"}]})";
 
@@ -69,7 +73,8 @@ TEST_F(Daemon, TheSocketIsFoundByEnvironment) {
 }
 
 TEST_F(Daemon, StatusIsOneScreen) {
-  play({{"GET /api/v2/status", ScriptedService::answer("200 OK", R"({"node_id":"orga.example","name":"A","version":"0.1.0","commit":"abc",
+  play({{"GET /api/v2/status",
+         ScriptedService::answer("200 OK", R"({"node_id":"orga.example","name":"A","version":"0.1.0","commit":"abc",
       "uptime_seconds":93784,"state":"ready","threads":2,"listeners":[{"name":"peers","address":"0.0.0.0:8443","connections":3}],
       "store":{"kind":"sqlite","ok":false,"detail":"disk full"},"audit":{"log":"orga/log","next_index":12,"backlog":4,"failing":true,"problem":"no space"},
       "nodes":{"total":2,"usable":1},"certificate":{"not_after":"2030-01-01T00:00:00Z","days_left":1000},
@@ -77,9 +82,11 @@ TEST_F(Daemon, StatusIsOneScreen) {
       "calls":{"in_flight":7},"attention":["the store is full","\u001b[31mred"]})")}});
   const auto ran = ask({"status"});
   ASSERT_EQ(ran.status, 0) << ran.err;
-  for (const char* part : {"orga.example (A)", "ready, up 1 d 2 h", "0.1.0 (abc), threads 2", "peers 0.0.0.0:8443, connections 3", "1 usable of 2",
-                           "in flight: 7", "sqlite, FAILING, disk full", "not yet in the store: 4, FAILING: no space", "1000 days left",
-                           "the newest was REFUSED: bad, waits for a restart: threads", "Needs attention:\n  - the store is full\n  - \\x1b[31mred\n"}) {
+  for (const char* part :
+       {"orga.example (A)", "ready, up 1 d 2 h", "0.1.0 (abc), threads 2", "peers 0.0.0.0:8443, connections 3",
+        "1 usable of 2", "in flight: 7", "sqlite, FAILING, disk full", "not yet in the store: 4, FAILING: no space",
+        "1000 days left", "the newest was REFUSED: bad, waits for a restart: threads",
+        "Needs attention:\n  - the store is full\n  - \\x1b[31mred\n"}) {
     EXPECT_THAT(ran.out, HasSubstr(part));
   }
   EXPECT_THAT(ran.out, Not(HasSubstr("\x1b")));
@@ -87,7 +94,8 @@ TEST_F(Daemon, StatusIsOneScreen) {
 }
 
 TEST_F(Daemon, AnOlderOrNewerStatusIsNoCrash) {
-  play({{"GET /api/v2/status", ScriptedService::answer("200 OK", R"({"listeners":7,"attention":[5],"nodes":null,"uptime_seconds":"x"})")}});
+  play({{"GET /api/v2/status",
+         ScriptedService::answer("200 OK", R"({"listeners":7,"attention":[5],"nodes":null,"uptime_seconds":"x"})")}});
   EXPECT_EQ(ask({"status"}).status, 0);
   service_.reset();
   std::filesystem::remove(path("admin.sock"));
@@ -113,13 +121,21 @@ TEST_F(Daemon, NodesAreListedAndShown) {
 TEST_F(Daemon, AddSendsTheWholeNode) {
   play({{"POST /api/v2/federation/nodes", ScriptedService::answer("201 Created", node_text)}});
   write("ca.crt", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n");
-  const auto ran = ask({"nodes", "add", "orgb.example", "--endpoint", "https://b:8443", "--endpoint", "https://c:8443", "--anchor", path("ca.crt"),
-                        "--resource", "inventory", "--read", "inventory/lookup", "--rate-limit", "10/m", "--alias", "orgb"});
+  const auto ran = ask({"nodes", "add", "orgb.example", "--endpoint", "https://b:8443", "--endpoint", "https://c:8443",
+                        "--anchor", path("ca.crt"), "--resource", "inventory", "--read", "inventory/lookup",
+                        "--rate-limit", "10/m", "--alias", "orgb"});
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("not trusted yet"));
-  EXPECT_EQ(body_seen(), nlohmann::json({{"node_id", "orgb.example"}, {"alias", "orgb"}, {"endpoints", {"https://b:8443", "https://c:8443"}},
-      {"trust_anchors", {read("ca.crt")}}, {"pins", nlohmann::json::array()}, {"principal_domains", {"orgb.example"}}, {"resources", {"inventory"}},
-      {"reads", {"inventory/lookup"}}, {"rate_limit_per_hour", 600}, {"trusted", false}}));
+  EXPECT_EQ(body_seen(), nlohmann::json({{"node_id", "orgb.example"},
+                                         {"alias", "orgb"},
+                                         {"endpoints", {"https://b:8443", "https://c:8443"}},
+                                         {"trust_anchors", {read("ca.crt")}},
+                                         {"pins", nlohmann::json::array()},
+                                         {"principal_domains", {"orgb.example"}},
+                                         {"resources", {"inventory"}},
+                                         {"reads", {"inventory/lookup"}},
+                                         {"rate_limit_per_hour", 600},
+                                         {"trusted", false}}));
 }
 
 TEST_F(Daemon, AddNeverSendsAPrivateKey) {
@@ -133,7 +149,8 @@ TEST_F(Daemon, AddNeverSendsAPrivateKey) {
 
 TEST_F(Daemon, EnableDisableAndRemove) {
   play({{"PATCH /api/v2/federation/nodes/orgb", ScriptedService::answer("200 OK", node_text)},
-        {"DELETE /api/v2/federation/nodes/orgb", ScriptedService::answer("409 Conflict", R"({"code":"conflict","detail":"defined at f.yaml:7"})")}});
+        {"DELETE /api/v2/federation/nodes/orgb",
+         ScriptedService::answer("409 Conflict", R"({"code":"conflict","detail":"defined at f.yaml:7"})")}});
   EXPECT_THAT(ask({"nodes", "disable", "orgb"}).out, HasSubstr("orgb is disabled"));
   EXPECT_EQ(body_seen(), nlohmann::json({{"enabled", false}}));
   EXPECT_THAT(ask({"nodes", "enable", "orgb"}).out, HasSubstr("orgb is enabled\n"));
@@ -143,23 +160,28 @@ TEST_F(Daemon, EnableDisableAndRemove) {
 }
 
 TEST_F(Daemon, ReloadTellsWhatIsWrong) {
-  play({{"POST /api/v2/reload", ScriptedService::answer("422 Unprocessable Content", R"({"code":"invalid_configuration","findings":["f.yaml:1:2: error: bad\u0007"]})")}});
+  play({{"POST /api/v2/reload",
+         ScriptedService::answer("422 Unprocessable Content",
+                                 R"({"code":"invalid_configuration","findings":["f.yaml:1:2: error: bad\u0007"]})")}});
   const auto refused = ask({"reload"});
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, HasSubstr("f.yaml:1:2: error: bad\\x07\n"));
   EXPECT_THAT(refused.err, HasSubstr("goes on with the old one"));
   service_.reset();
   std::filesystem::remove(path("admin.sock"));
-  play({{"POST /api/v2/reload", ScriptedService::answer("200 OK", R"({"reloaded":true,"findings":[],"pending_restart":["threads"]})")}});
+  play({{"POST /api/v2/reload",
+         ScriptedService::answer("200 OK", R"({"reloaded":true,"findings":[],"pending_restart":["threads"]})")}});
   const auto done_well = ask({"reload"});
   EXPECT_EQ(done_well.status, 0) << done_well.err;
   EXPECT_THAT(done_well.out, HasSubstr("wait for a restart: threads"));
 }
 
 TEST_F(Daemon, RoutesSayWhatWouldBeChosen) {
-  play({{"GET /api/v2/federation/routes?resource=mcp%3A%2F%2Fb%2Fx", ScriptedService::answer("200 OK", R"({"routes":[{"resource":"mcp://b/x","node":"orgb.example",
+  play({{"GET /api/v2/federation/routes?resource=mcp%3A%2F%2Fb%2Fx",
+         ScriptedService::answer("200 OK", R"({"routes":[{"resource":"mcp://b/x","node":"orgb.example",
       "endpoint":"https://b","usable":false,"why_not":"disabled"}],"choice":null,"problem":"no usable node has mcp://b/x"})")},
-        {"GET /api/v2/federation/routes", ScriptedService::answer("200 OK", R"({"routes":[],"choice":null,"problem":""})")}});
+        {"GET /api/v2/federation/routes",
+         ScriptedService::answer("200 OK", R"({"routes":[],"choice":null,"problem":""})")}});
   const auto one = ask({"routes", "mcp://b/x"});
   EXPECT_EQ(one.status, 0) << one.err;
   EXPECT_THAT(one.out, HasSubstr("disabled"));
@@ -170,18 +192,25 @@ TEST_F(Daemon, RoutesSayWhatWouldBeChosen) {
 const std::string call_id = "019a9f5c-7c00-7000-8000-000000000001";
 
 TEST_F(Daemon, AuditListEncodesItsFilters) {
-  play({{"GET /api/v2/audit/events?limit=5&from=2026-11-20T00%3A00%3A00Z&principal=alice%2Bx%40orga.example&cursor=a%26b",
-         ScriptedService::answer("200 OK", R"({"events":[{"time":"2026-11-20T10:00:00Z","correlation_id":"X1","phase":"outcome","origin":"orga.example",
+  play(
+      {{"GET "
+        "/api/v2/audit/events?limit=5&from=2026-11-20T00%3A00%3A00Z&principal=alice%2Bx%40orga.example&cursor=a%26b",
+        ScriptedService::answer(
+            "200 OK",
+            R"({"events":[{"time":"2026-11-20T10:00:00Z","correlation_id":"X1","phase":"outcome","origin":"orga.example",
          "target":"orgb.example","principal":"alice\u001b@orga.example","resource":"inventory","capability":"lookup","decision":"allow","outcome":"succeeded",
          "duration_us":12345}],"next_cursor":"c2"})")}});
-  const auto ran = ask({"audit", "list", "--limit", "5", "--from", "2026-11-20", "--principal", "alice+x@orga.example", "--cursor", "a&b"});
+  const auto ran = ask({"audit", "list", "--limit", "5", "--from", "2026-11-20", "--principal", "alice+x@orga.example",
+                        "--cursor", "a&b"});
   ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_THAT(ran.out, testing::ContainsRegex("X1 +outcome +orga.example > orgb.example +alice.x1b@orga.example +inventory lookup +allow +succeeded +- +12.3 ms"));
+  EXPECT_THAT(ran.out, testing::ContainsRegex("X1 +outcome +orga.example > orgb.example +alice.x1b@orga.example "
+                                              "+inventory lookup +allow +succeeded +- +12.3 ms"));
   EXPECT_THAT(ran.out, HasSubstr("--cursor c2"));
 }
 
 TEST_F(Daemon, AuditShowOrdersOneCallsRecords) {
-  play({{"GET /api/v2/audit/events?limit=100&correlation_id=" + call_id, ScriptedService::answer("200 OK", R"({"events":[
+  play(
+      {{"GET /api/v2/audit/events?limit=100&correlation_id=" + call_id, ScriptedService::answer("200 OK", R"({"events":[
       {"log":"l","index":10,"phase":"outcome","outcome":"succeeded","counterparty":{"log":"bl","index":4,"hash":"ff"}},{"log":"l","index":9,"phase":"intent"}],
       "next_cursor":null})")}});
   const auto ran = ask({"audit", "show", call_id});
@@ -191,14 +220,16 @@ TEST_F(Daemon, AuditShowOrdersOneCallsRecords) {
 }
 
 TEST_F(Daemon, AuditShowOfAnUnknownCallFails) {
-  play({{"GET /api/v2/audit/events?limit=100&correlation_id=" + call_id, ScriptedService::answer("200 OK", R"({"events":[],"next_cursor":null})")}});
+  play({{"GET /api/v2/audit/events?limit=100&correlation_id=" + call_id,
+         ScriptedService::answer("200 OK", R"({"events":[],"next_cursor":null})")}});
   const auto ran = ask({"audit", "show", call_id});
   EXPECT_EQ(ran.status, 1);
   EXPECT_THAT(ran.err, HasSubstr("no record of " + call_id));
 }
 
 TEST_F(Daemon, SomethingElseBehindTheSocketIsNotBelieved) {
-  play({{"GET /api/v2/status", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}, {"GET /api/v2/federation/nodes", "garbage"}});
+  play({{"GET /api/v2/status", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"},
+        {"GET /api/v2/federation/nodes", "garbage"}});
   const auto text = ask({"status"});
   EXPECT_EQ(text.status, 1);
   EXPECT_THAT(text.err, HasSubstr("without JSON"));
@@ -212,7 +243,9 @@ class Invoking : public Folder {
     write("token", "fgt_secret\n");
   }
   Ran invoke(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words{"invoke", "countries", "lookup", "--url", "http://127.0.0.1:" + std::to_string(service_->port()), "--token-file", path("token")};
+    std::vector<std::string> words{
+        "invoke",       "countries",  "lookup", "--url", "http://127.0.0.1:" + std::to_string(service_->port()),
+        "--token-file", path("token")};
     words.insert(words.end(), more.begin(), more.end());
     return run_words(std::move(words));
   }
@@ -220,7 +253,8 @@ class Invoking : public Folder {
 };
 
 TEST_F(Invoking, PrintsTheResultAndSaysWhoAnswered) {
-  answer_with(ScriptedService::answer("200 OK", R"({"success":true,"node_id":"orgb.example","resource_id":"countries","result":{"name":"Netherlands"},
+  answer_with(ScriptedService::answer(
+      "200 OK", R"({"success":true,"node_id":"orgb.example","resource_id":"countries","result":{"name":"Netherlands"},
       "error":null,"metadata":{},"duration_ms":4.2,"audit_correlation_id":"X1"})"));
   const auto ran = invoke({"--node", "orgb.example", "--args", R"({"n": 1.50e3 ,"s":"\u00e9"})"});
   ASSERT_EQ(ran.status, 0) << ran.err;
@@ -228,16 +262,22 @@ TEST_F(Invoking, PrintsTheResultAndSaysWhoAnswered) {
   EXPECT_THAT(ran.err, HasSubstr("answered by orgb.example in 4.2 ms, correlation id X1"));
   EXPECT_THAT(service_->seen(), HasSubstr("POST /api/v2/federation/invoke HTTP/1.1\r\n"));
   EXPECT_THAT(service_->seen(), HasSubstr("Authorization: Bearer fgt_secret\r\n"));
-  EXPECT_THAT(service_->seen(), HasSubstr(R"({"resource_id":"countries","capability_id":"lookup","target_node_id":"orgb.example","arguments":{"n": 1.50e3 ,"s":"\u00e9"},"context":{}})"));
+  EXPECT_THAT(
+      service_->seen(),
+      HasSubstr(
+          R"({"resource_id":"countries","capability_id":"lookup","target_node_id":"orgb.example","arguments":{"n": 1.50e3 ,"s":"\u00e9"},"context":{}})"));
 }
 
 TEST_F(Invoking, ExplainsARefusal) {
-  answer_with(ScriptedService::answer("403 Forbidden", R"({"code":"policy_denied","title":"Denied","detail":"no rule allows it","decided_by":"target",
-      "outcome":"not_sent","audit_correlation_id":"X1","success":false})", "Content-Type: application/problem+json\r\n"));
+  answer_with(ScriptedService::answer(
+      "403 Forbidden", R"({"code":"policy_denied","title":"Denied","detail":"no rule allows it","decided_by":"target",
+      "outcome":"not_sent","audit_correlation_id":"X1","success":false})",
+      "Content-Type: application/problem+json\r\n"));
   const auto ran = invoke();
   EXPECT_EQ(ran.status, 1);
   EXPECT_EQ(ran.out, "");
-  for (const char* part : {"no rule allows it", "policy_denied", "target", "not_sent", "X1"}) EXPECT_THAT(ran.err, HasSubstr(part));
+  for (const char* part : {"no rule allows it", "policy_denied", "target", "not_sent", "X1"})
+    EXPECT_THAT(ran.err, HasSubstr(part));
   EXPECT_THAT(ran.err, Not(HasSubstr("fgt_secret")));
   const auto as_json = invoke({"--output", "json"});
   EXPECT_EQ(as_json.status, 1);
@@ -263,7 +303,8 @@ TEST_F(Invoking, NobodyThereIsStatus3) {
 
 TEST_F(Invoking, GuardsTheToken) {
   answer_with(ScriptedService::answer("200 OK"));
-  const auto plain = run_words({"invoke", "r", "c", "--url", "http://gate.example:8080", "--token-file", path("token")});
+  const auto plain =
+      run_words({"invoke", "r", "c", "--url", "http://gate.example:8080", "--token-file", path("token")});
   EXPECT_EQ(plain.status, 2);
   EXPECT_THAT(plain.err, HasSubstr("plain text"));
   write("token", "sha256:0000");

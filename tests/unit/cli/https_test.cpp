@@ -65,7 +65,8 @@ class Https : public Folder {
   }
   Ran invoke(std::vector<std::string> more, const std::string& host = "localhost") const {
     const auto port = listener_->local().substr(listener_->local().rfind(':'));
-    std::vector<std::string> words{"invoke", "r", "c", "--url", "https://" + host + port, "--token-file", path("token")};
+    std::vector<std::string> words{"invoke",       "r",          "c", "--url", "https://" + host + port,
+                                   "--token-file", path("token")};
     words.insert(words.end(), more.begin(), more.end());
     return run_words(std::move(words));
   }

@@ -25,7 +25,9 @@ TEST(Moment, IsReadAsDateTimeOrAge) {
 }
 
 TEST(Moment, RefusesAnythingElse) {
-  for (const char* text : {"", "yesterday", "2026-11", "2026-11-19T01:02:03", "2026-11-19T01:02:03.Z", "2026-11-19T01:02:03+01:00", "2026-11-19T01:02:03.1234567Z", "2026-11-19 01:02:03Z", "15", "-5m"}) {
+  for (const char* text :
+       {"", "yesterday", "2026-11", "2026-11-19T01:02:03", "2026-11-19T01:02:03.Z", "2026-11-19T01:02:03+01:00",
+        "2026-11-19T01:02:03.1234567Z", "2026-11-19 01:02:03Z", "15", "-5m"}) {
     const auto moment = moment_from(text, now);
     ASSERT_FALSE(moment) << text;
     EXPECT_EQ(moment.error().code, Code::usage);

@@ -138,7 +138,8 @@ class Policy : public Offline {
 )");
   }
   Ran judge(std::vector<std::string> more) const {
-    std::vector<std::string> words{"policy", "test", "--node", "orgb.example", "--resource", "inventory", "--capability", "lookup"};
+    std::vector<std::string> words{"policy",     "test",      "--node",       "orgb.example",
+                                   "--resource", "inventory", "--capability", "lookup"};
     words.insert(words.end(), more.begin(), more.end());
     return with_config(std::move(words));
   }

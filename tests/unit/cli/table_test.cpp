@@ -29,18 +29,22 @@ TEST(Printable, EscapesWhatSteersATerminal) {
   EXPECT_EQ(printable("a\nb\tc\rd"), "a\\nb\\x09c\\x0dd");
   EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
   EXPECT_EQ(printable("\x7f"), "\\x7f");
-  EXPECT_EQ(printable("\xc2\x9b"), "\\u{009b}");                       // CSI in one character
-  EXPECT_EQ(printable("\xe2\x80\xae" "gpj.exe"), "\\u{202e}gpj.exe");  // right-to-left override
-  EXPECT_EQ(printable("a\xe2\x80\x8b" "b"), "a\\u{200b}b");            // zero width
-  EXPECT_EQ(printable("\xf3\xa0\x81\x81"), "\\u{e0041}");              // tag
+  EXPECT_EQ(printable("\xc2\x9b"), "\\u{009b}");  // CSI in one character
+  EXPECT_EQ(printable("\xe2\x80\xae"
+                      "gpj.exe"),
+            "\\u{202e}gpj.exe");  // right-to-left override
+  EXPECT_EQ(printable("a\xe2\x80\x8b"
+                      "b"),
+            "a\\u{200b}b");                                // zero width
+  EXPECT_EQ(printable("\xf3\xa0\x81\x81"), "\\u{e0041}");  // tag
 }
 
 TEST(Printable, EscapesInvalidUtf8) {
   EXPECT_EQ(printable("\xff"), "\\xff");
   EXPECT_EQ(printable("a\xc3"), "a\\xc3");
-  EXPECT_EQ(printable("\xc0\x80"), "\\xc0\\x80");                  // overlong
+  EXPECT_EQ(printable("\xc0\x80"), "\\xc0\\x80");  // overlong
   EXPECT_EQ(printable("\xe0\x80\xaf"), "\\xe0\\x80\\xaf");
-  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");         // surrogate
+  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // surrogate
   EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // over U+10FFFF
 }
 
@@ -77,11 +81,12 @@ TEST(Table, CutsLongCellsAndKeepsThemHarmless) {
   EXPECT_THAT(printed, HasSubstr("x…  \\x1b[31m\n"));
   EXPECT_THAT(printed, Not(HasSubstr(std::string(Table::widest_cell, 'x'))));
   Table wide({"A"});
-  for (int i = 0; i < 3; ++i) wide.add({std::string(static_cast<std::size_t>(i), 'a') + [] {
-    std::string cells;
-    for (int n = 0; n < 50; ++n) cells += "日";
-    return cells;
-  }()});
+  for (int i = 0; i < 3; ++i)
+    wide.add({std::string(static_cast<std::size_t>(i), 'a') + [] {
+      std::string cells;
+      for (int n = 0; n < 50; ++n) cells += "日";
+      return cells;
+    }()});
   EXPECT_THAT(text(wide), HasSubstr("日…\n"));
 }
 

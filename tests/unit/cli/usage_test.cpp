@@ -20,21 +20,25 @@ TEST_P(WrongUsage, ExitsWith2AndPointsToHelp) {
   EXPECT_EQ(ran.out, "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, WrongUsage,
-    testing::Values(std::vector<std::string>{}, std::vector<std::string>{"frobnicate"}, std::vector<std::string>{"--wrong"},
-                    std::vector<std::string>{"status", "--wrong"}, std::vector<std::string>{"status", "--output", "xml"},
-                    std::vector<std::string>{"status", "surplus"}, std::vector<std::string>{"init"},
-                    std::vector<std::string>{"init", "--node-id", "orga.example"}, std::vector<std::string>{"token"},
-                    std::vector<std::string>{"token", "issue"}, std::vector<std::string>{"nodes"},
-                    std::vector<std::string>{"nodes", "show"}, std::vector<std::string>{"nodes", "show", "../status"},
-                    std::vector<std::string>{"nodes", "remove", "a/b"}, std::vector<std::string>{"nodes", "add", "orgb.example"},
-                    std::vector<std::string>{"nodes", "add", "orgb.example", "--anchor", "/nonexistent"},
-                    std::vector<std::string>{"migrate", "down"}, std::vector<std::string>{"migrate", "down", "0"},
-                    std::vector<std::string>{"migrate", "down", "x"}, std::vector<std::string>{"invoke", "r"},
-                    std::vector<std::string>{"invoke", "r", "c"}, std::vector<std::string>{"invoke", "r", "c", "--args", "[]"},
-                    std::vector<std::string>{"audit", "list", "--limit", "0"}, std::vector<std::string>{"audit", "list", "--from", "once"},
-                    std::vector<std::string>{"audit", "show", "not-an-id"}, std::vector<std::string>{"policy", "test"},
-                    std::vector<std::string>{"policy", "test", "--direction", "up", "--node", "a.b", "--principal", "a@a.b", "--resource", "r", "--capability", "c"}));
+INSTANTIATE_TEST_SUITE_P(
+    Each, WrongUsage,
+    testing::Values(
+        std::vector<std::string>{}, std::vector<std::string>{"frobnicate"}, std::vector<std::string>{"--wrong"},
+        std::vector<std::string>{"status", "--wrong"}, std::vector<std::string>{"status", "--output", "xml"},
+        std::vector<std::string>{"status", "surplus"}, std::vector<std::string>{"init"},
+        std::vector<std::string>{"init", "--node-id", "orga.example"}, std::vector<std::string>{"token"},
+        std::vector<std::string>{"token", "issue"}, std::vector<std::string>{"nodes"},
+        std::vector<std::string>{"nodes", "show"}, std::vector<std::string>{"nodes", "show", "../status"},
+        std::vector<std::string>{"nodes", "remove", "a/b"}, std::vector<std::string>{"nodes", "add", "orgb.example"},
+        std::vector<std::string>{"nodes", "add", "orgb.example", "--anchor", "/nonexistent"},
+        std::vector<std::string>{"migrate", "down"}, std::vector<std::string>{"migrate", "down", "0"},
+        std::vector<std::string>{"migrate", "down", "x"}, std::vector<std::string>{"invoke", "r"},
+        std::vector<std::string>{"invoke", "r", "c"}, std::vector<std::string>{"invoke", "r", "c", "--args", "[]"},
+        std::vector<std::string>{"audit", "list", "--limit", "0"},
+        std::vector<std::string>{"audit", "list", "--from", "once"},
+        std::vector<std::string>{"audit", "show", "not-an-id"}, std::vector<std::string>{"policy", "test"},
+        std::vector<std::string>{"policy", "test", "--direction", "up", "--node", "a.b", "--principal", "a@a.b",
+                                 "--resource", "r", "--capability", "c"}));
 
 TEST(Usage, AMisspeltWordIsNamed) {
   EXPECT_THAT(run_words({"statsu"}).err, HasSubstr("`statsu` is not a verb"));
@@ -45,8 +49,8 @@ TEST(Usage, AMisspeltWordIsNamed) {
 TEST(Usage, HelpNamesEveryVerb) {
   const auto ran = run_words({"--help"});
   EXPECT_EQ(ran.status, 0);
-  for (const char* verb : {"serve", "check", "init", "config-reference", "token", "migrate", "status", "reload", "version", "nodes",
-                           "routes", "invoke", "audit", "policy"}) {
+  for (const char* verb : {"serve", "check", "init", "config-reference", "token", "migrate", "status", "reload",
+                           "version", "nodes", "routes", "invoke", "audit", "policy"}) {
     EXPECT_THAT(ran.out, HasSubstr(std::string("\n  ") + verb)) << verb;
   }
   EXPECT_THAT(ran.out, HasSubstr("Exit status: 0 done"));
@@ -54,7 +58,12 @@ TEST(Usage, HelpNamesEveryVerb) {
 }
 
 TEST(Usage, EveryVerbHasHelp) {
-  for (const std::vector<std::string>& verb : {std::vector<std::string>{"serve"}, {"token", "issue"}, {"nodes", "add"}, {"invoke"}, {"audit", "list"}, {"policy", "test"}}) {
+  for (const std::vector<std::string>& verb : {std::vector<std::string>{"serve"},
+                                               {"token", "issue"},
+                                               {"nodes", "add"},
+                                               {"invoke"},
+                                               {"audit", "list"},
+                                               {"policy", "test"}}) {
     auto words = verb;
     words.emplace_back("--help");
     const auto ran = run_words(words);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_client.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <future>
 
@@ -21,7 +21,9 @@ using testing::HasSubstr;
 
 class HttpClientTest : public testing::Test {
  protected:
-  HttpClientTest() { worker.start([this](const std::exception&) { ++failures; }); }
+  HttpClientTest() {
+    worker.start([this](const std::exception&) { ++failures; });
+  }
   ~HttpClientTest() override {
     if (client) {
       worker.run_and_wait([this]() -> Task<> {
@@ -44,7 +46,8 @@ class HttpClientTest : public testing::Test {
     destination.host_header = "gate.example";
     return destination;
   }
-  static Destination secure(std::uint16_t port, std::shared_ptr<TlsContext> tls, const std::string& name = "gate.example") {
+  static Destination secure(std::uint16_t port, std::shared_ptr<TlsContext> tls,
+                            const std::string& name = "gate.example") {
     Destination destination = plain(port);
     destination.tls = std::move(tls);
     destination.server_name = name;
@@ -59,7 +62,8 @@ class HttpClientTest : public testing::Test {
   Exchange send(const Destination& destination, const Request& request, std::chrono::milliseconds time = 10s) {
     if (!client) use();
     Exchange result;
-    worker.run_and_wait([&]() -> Task<> { result = co_await client->send(destination, request, worker.wheel().now() + time); });
+    worker.run_and_wait(
+        [&]() -> Task<> { result = co_await client->send(destination, request, worker.wheel().now() + time); });
     return result;
   }
   std::size_t idle() {
@@ -134,7 +138,9 @@ TEST_F(HttpClientTest, a_unix_socket_is_reached_by_its_path) {
 
 TEST_F(HttpClientTest, nobody_listening_means_nothing_was_sent) {
   std::uint16_t port = 0;
-  { port = RawServer([](RawSocket, int) {}).port(); }
+  {
+    port = RawServer([](RawSocket, int) {}).port();
+  }
   const Exchange exchange = send(plain(port), get());
   ASSERT_FALSE(exchange.response.has_value());
   EXPECT_EQ(exchange.response.error().code, Code::peer_unreachable);
@@ -277,7 +283,9 @@ TEST_F(HttpClientTest, cancelling_closes_the_connection_so_that_the_server_sees_
   const Destination destination = plain(server.port());
   const Request request = get();
   asio::co_spawn(worker.io(), client->send(destination, request, worker.wheel().now() + 10s),
-                 asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr thrown, const Exchange&) { aborted.set_value(thrown != nullptr); }));
+                 asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr thrown, const Exchange&) {
+                   aborted.set_value(thrown != nullptr);
+                 }));
   ASSERT_TRUE(eventually([&] { return server.handler.calls == 1; }));
   on([&] { signal.emit(asio::cancellation_type::terminal); });
   EXPECT_TRUE(aborted.get_future().get());
@@ -330,7 +338,13 @@ TEST_F(HttpClientTest, answers_that_are_not_to_be_believed) {
       {ok + "\r\nno length, and yet it stays open", Code::peer_protocol_error},
       {"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nabcde", Code::peer_protocol_error},
       {"HTTP/1.1 101 Switching Protocols\r\n\r\n", Code::peer_protocol_error},
-      {[&] { std::string all; for (int i = 0; i < 9; ++i) all += "HTTP/1.1 103 Early Hints\r\n\r\n"; return all; }() + ok + "Content-Length: 0\r\n\r\n", Code::peer_protocol_error},
+      {[&] {
+         std::string all;
+         for (int i = 0; i < 9; ++i) all += "HTTP/1.1 103 Early Hints\r\n\r\n";
+         return all;
+       }() +
+           ok + "Content-Length: 0\r\n\r\n",
+       Code::peer_protocol_error},
       {ok + "X: " + std::string(20'000, 'a') + "\r\nContent-Length: 0\r\n\r\n", Code::peer_protocol_error},
       {ok + "Content-Length: 9999999\r\n\r\nabc", Code::response_too_large},
       {ok + "Transfer-Encoding: chunked\r\n\r\nffffff\r\nabc", Code::response_too_large},
@@ -346,7 +360,8 @@ TEST_F(HttpClientTest, answers_that_are_not_to_be_believed) {
 }
 
 TEST_F(HttpClientTest, answers_that_are_unusual_and_right) {
-  const Exchange interim = answered("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab");
+  const Exchange interim =
+      answered("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab");
   ASSERT_TRUE(interim.response.has_value()) << interim.response.error().detail;
   EXPECT_EQ(interim.response->body, "ab");
   EXPECT_EQ(interim.response->headers.find("link"), std::nullopt);
@@ -358,7 +373,8 @@ TEST_F(HttpClientTest, answers_that_are_unusual_and_right) {
   EXPECT_EQ(head.response->body, "");
   const Exchange not_modified = answered("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n");
   ASSERT_TRUE(not_modified.response.has_value()) << not_modified.response.error().detail;
-  const Exchange chunked = answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
+  const Exchange chunked =
+      answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
   ASSERT_TRUE(chunked.response.has_value()) << chunked.response.error().detail;
   EXPECT_EQ(chunked.response->body, "abc");
 }
@@ -446,7 +462,9 @@ TEST_F(HttpClientTest, sessions_are_really_resumed) {
 
 TEST_F(HttpClientTest, a_server_that_refuses_our_certificate_is_named_as_such) {
   RunningServer::Setup setup;
-  const auto served = context(TlsSide::server, "gate.example", [](const PresentedChain&) -> Result<PeerIdentity> { return fail(Code::node_not_trusted, "no"); });
+  const auto served = context(TlsSide::server, "gate.example", [](const PresentedChain&) -> Result<PeerIdentity> {
+    return fail(Code::node_not_trusted, "no");
+  });
   setup.tls = [&] { return served; };
   RunningServer server(who, setup);
   const Exchange exchange = send(secure(server.port(), context(TlsSide::client, "orga.example", believe)), get());

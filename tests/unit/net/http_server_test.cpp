@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_server.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "raw_socket.h"
@@ -39,7 +39,8 @@ TEST(HttpServer, answers_and_keeps_the_connection) {
 TEST(HttpServer, answers_pipelined_requests_in_order) {
   RunningServer server;
   auto client = RawSocket::connect(server.port());
-  client.send(get("/1") + "POST /2 HTTP/1.1\r\n" + host + "Content-Length: 2\r\n\r\nab" + get("/3", "Connection: close\r\n") + get("/4"));
+  client.send(get("/1") + "POST /2 HTTP/1.1\r\n" + host + "Content-Length: 2\r\n\r\nab" +
+              get("/3", "Connection: close\r\n") + get("/4"));
   const std::string all = client.all();
   EXPECT_THAT(all, HasSubstr("GET /1 "));
   EXPECT_LT(all.find("GET /1 "), all.find("POST /2 ab"));
@@ -51,7 +52,8 @@ TEST(HttpServer, answers_pipelined_requests_in_order) {
 TEST(HttpServer, takes_a_request_byte_by_byte) {
   RunningServer server;
   auto client = RawSocket::connect(server.port());
-  const std::string request = "\r\nPOST /x HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n";
+  const std::string request = "\r\nPOST /x HTTP/1.1\r\n" + host +
+                              "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n";
   for (const char c : request) client.send(std::string_view(&c, 1));
   EXPECT_THAT(client.answer(), testing::EndsWith("POST /x abcde"));
 }
@@ -83,7 +85,9 @@ struct Trap {
   int status;
 };
 
-std::string post(const std::string& fields, const std::string& body) { return "POST / HTTP/1.1\r\n" + host + fields + "\r\n" + body; }
+std::string post(const std::string& fields, const std::string& body) {
+  return "POST / HTTP/1.1\r\n" + host + fields + "\r\n" + body;
+}
 
 class Traps : public testing::TestWithParam<Trap> {};
 
@@ -139,13 +143,21 @@ INSTANTIATE_TEST_SUITE_P(
         Trap{"chunk_size_odd", post("Transfer-Encoding: chunked\r\n", "0x5\r\nabcde\r\n0\r\n\r\n"), 400},
         Trap{"chunk_size_overflow", post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n"), 400},
         Trap{"chunk_without_end", post("Transfer-Encoding: chunked\r\n", "3\r\nabcX\r\n0\r\n\r\n"), 400},
-        Trap{"chunk_extension", post("Transfer-Encoding: chunked\r\n", "3;x=" + std::string(1100, 'a') + "\r\nabc\r\n0\r\n\r\n"), 400},
+        Trap{"chunk_extension",
+             post("Transfer-Encoding: chunked\r\n", "3;x=" + std::string(1100, 'a') + "\r\nabc\r\n0\r\n\r\n"), 400},
         Trap{"chunk_extension_endless", post("Transfer-Encoding: chunked\r\n", "3;x=" + std::string(70'000, 'a')), 400},
         Trap{"trailers_endless", post("Transfer-Encoding: chunked\r\n", "0\r\nX: " + std::string(70'000, 'a')), 400},
         Trap{"chunks_too_large", post("Transfer-Encoding: chunked\r\n", "200000\r\n"), 413},
         Trap{"length_too_large", post("Content-Length: 2000000\r\n", ""), 413},
         Trap{"header_too_large", get("/", "X: " + std::string(20'000, 'a') + "\r\n"), 431},
-        Trap{"fields_too_many", get("/", [] { std::string all; for (int i = 0; i < 200; ++i) all += "X: a\r\n"; return all; }()), 431},
+        Trap{"fields_too_many",
+             get("/",
+                 [] {
+                   std::string all;
+                   for (int i = 0; i < 200; ++i) all += "X: a\r\n";
+                   return all;
+                 }()),
+             431},
         Trap{"target_too_long", get("/" + std::string(20'000, 'a')), 414}),
     [](const auto& tested) { return tested.param.name; });
 
@@ -382,7 +394,9 @@ TEST(Listener, unix_socket_has_its_mode_and_tells_who_connects) {
   setup.address = "unix:" + path;
   RunningServer server(
       [](const Connection& c, Request&, Response& response) -> Task<> {
-        response.body = c.unix_credentials ? std::to_string(c.unix_credentials->uid) + ":" + std::to_string(c.unix_credentials->pid) : "none";
+        response.body = c.unix_credentials
+                            ? std::to_string(c.unix_credentials->uid) + ":" + std::to_string(c.unix_credentials->pid)
+                            : "none";
         co_return;
       },
       setup);

@@ -41,7 +41,8 @@ TEST(Percent, round_trips_and_refuses_bad_escapes_and_controls) {
   }
   EXPECT_EQ(percent_decode(percent_encode(all)), all);
   EXPECT_EQ(percent_encode("a/b c~"), "a%2Fb%20c~");
-  for (const char* bad : {"%", "%1", "%zz", "%00", "%0a", "%7f", "a%"}) EXPECT_EQ(percent_decode(bad), std::nullopt) << bad;
+  for (const char* bad : {"%", "%1", "%zz", "%00", "%0a", "%7f", "a%"})
+    EXPECT_EQ(percent_decode(bad), std::nullopt) << bad;
 }
 
 TEST(Query, gives_the_decoded_value) {
@@ -78,7 +79,8 @@ TEST(Gate, knows_hosts_with_brackets) {
   EXPECT_TRUE(judge("[::1]:80", {"::1"}));
   EXPECT_TRUE(judge("[::1]", {"[::1]"}));
   EXPECT_FALSE(judge("[::2]", {"::1"}));
-  for (const char* bad : {"", ":80", "a b", "[::1", "[::1]x", "[]", "a:", "a:123456", "a/b", "a,b", "a%41"}) EXPECT_FALSE(judge(bad, {})) << bad;
+  for (const char* bad : {"", ":80", "a b", "[::1", "[::1]x", "[]", "a:", "a:123456", "a/b", "a,b", "a%41"})
+    EXPECT_FALSE(judge(bad, {})) << bad;
 }
 
 TEST(Gate, decides_whether_a_connection_stays_open) {
@@ -114,7 +116,8 @@ TEST(Address, parses_the_three_forms) {
   EXPECT_TRUE(unix_socket->is_unix && unix_socket->loopback());
   EXPECT_FALSE(parse_address("0.0.0.0:0")->loopback());
   EXPECT_TRUE(parse_address("[::1]:0")->loopback());
-  for (const char* bad : {"", "host", ":80", "host:", "host:x", "host:65536", "::1:80", "[::1]", "[x]:1", "unix:rel", "a b:1", "host:-1"}) {
+  for (const char* bad : {"", "host", ":80", "host:", "host:x", "host:65536", "::1:80", "[::1]", "[x]:1", "unix:rel",
+                          "a b:1", "host:-1"}) {
     const auto wrong = parse_address(bad);
     ASSERT_FALSE(wrong.has_value()) << bad;
     EXPECT_EQ(wrong.error().code, Code::invalid_configuration);
@@ -130,7 +133,8 @@ TEST(Url, allows_what_an_endpoint_may_be) {
   EXPECT_EQ(url->path, "/base");
   EXPECT_EQ(parse_url("http://127.0.0.1:9000")->port, 9000);
   EXPECT_EQ(parse_url("http://[::1]:9000/")->host, "::1");
-  for (const char* bad : {"", "gate.example", "ftp://a/", "http://u:p@a/", "http://a/?q", "http://a/#f", "http:///x", "http://a:0/", "http://a:99999/", "http://a b/"}) {
+  for (const char* bad : {"", "gate.example", "ftp://a/", "http://u:p@a/", "http://a/?q", "http://a/#f", "http:///x",
+                          "http://a:0/", "http://a:99999/", "http://a b/"}) {
     EXPECT_FALSE(parse_url(bad).has_value()) << bad;
   }
 }

@@ -52,8 +52,8 @@ class RunningServer {
     std::vector<HttpServer*> handed;
     for (std::size_t i = 0; i < setup.workers; ++i) {
       workers.push_back(std::make_unique<Worker>(i, system_clock()));
-      servers.push_back(std::make_unique<HttpServer>(*workers.back(), ServerOptions{"test", setup.limits, setup.hosts}, handler,
-                                                     log::silent(), metrics));
+      servers.push_back(std::make_unique<HttpServer>(*workers.back(), ServerOptions{"test", setup.limits, setup.hosts},
+                                                     handler, log::silent(), metrics));
       handed.push_back(servers.back().get());
     }
     auto bound = Listener::bind(*workers.front(), {setup.address, 0660, setup.limits}, log::silent());

@@ -36,7 +36,8 @@ inline Credential make_credential(const std::string& name) {
   X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
   X509_set_pubkey(certificate, key);
   X509_NAME* subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
+                             0);
   X509_set_issuer_name(certificate, subject);
   X509_sign(certificate, key, EVP_sha256());
   Credential made;
@@ -66,7 +67,8 @@ inline Result<PeerIdentity> believe(const PresentedChain& chain) {
   return identity;
 }
 
-inline std::shared_ptr<TlsContext> context(TlsSide side, const std::string& name, Judge judge, std::string server_name = {}) {
+inline std::shared_ptr<TlsContext> context(TlsSide side, const std::string& name, Judge judge,
+                                           std::string server_name = {}) {
   const Credential credential = make_credential(name);
   TlsOptions options;
   options.certificate_pem = credential.certificate;

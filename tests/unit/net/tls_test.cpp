@@ -52,7 +52,9 @@ struct RawClient {
   };
   /// Asks once on a connection of its own.
   Outcome ask(std::uint16_t port, const std::string& sni = "gate.example", std::string_view alpn = {}) {
-    if (!alpn.empty()) SSL_CTX_set_alpn_protos(ctx.get(), reinterpret_cast<const unsigned char*>(alpn.data()), static_cast<unsigned>(alpn.size()));
+    if (!alpn.empty())
+      SSL_CTX_set_alpn_protos(ctx.get(), reinterpret_cast<const unsigned char*>(alpn.data()),
+                              static_cast<unsigned>(alpn.size()));
     RawTls tls(RawSocket::connect(port), ctx.get(), false, sni, session);
     if (!tls.ok()) return {.answer = {}, .reason = tls.reason()};
     const bool resumed = SSL_session_reused(tls.ssl()) == 1;
@@ -106,9 +108,11 @@ TEST(Tls, a_client_without_certificate_or_with_another_protocol_is_refused) {
   RawClient bare("x", false);
   EXPECT_EQ(bare.ask(server.port()).answer, "");
   RawClient client("orgb.example");
-  EXPECT_THAT(client.ask(server.port(), "gate.example", std::string_view("\x02h2", 3)).reason, HasSubstr("no application protocol"));
+  EXPECT_THAT(client.ask(server.port(), "gate.example", std::string_view("\x02h2", 3)).reason,
+              HasSubstr("no application protocol"));
   RawClient named("orgb.example");
-  EXPECT_THAT(named.ask(server.port(), "GATE.example", std::string_view("\x02h2\x08http/1.1", 12)).answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(named.ask(server.port(), "GATE.example", std::string_view("\x02h2\x08http/1.1", 12)).answer,
+              StartsWith("HTTP/1.1 200"));
   RawClient old("orgb.example");
   SSL_CTX_set_max_proto_version(old.ctx.get(), TLS1_2_VERSION);
   EXPECT_EQ(old.ask(server.port()).answer, "");
@@ -198,7 +202,8 @@ TEST(Tls, sessions_of_a_node_are_forgotten_and_those_of_others_kept) {
 }
 
 TEST(Tls, a_session_is_of_one_context_only) {
-  std::vector<std::shared_ptr<TlsContext>> contexts{context(TlsSide::server, "gate.example", believe), context(TlsSide::server, "gate.example", believe)};
+  std::vector<std::shared_ptr<TlsContext>> contexts{context(TlsSide::server, "gate.example", believe),
+                                                    context(TlsSide::server, "gate.example", believe)};
   std::atomic<std::size_t> current{0};
   RunningServer::Setup setup;
   setup.tls = [&] { return contexts[current]; };
@@ -260,8 +265,10 @@ TEST(Tls, large_bodies_pass_whole_in_both_directions) {
   ASSERT_TRUE(tls.ok());
   std::string body;
   for (int i = 0; body.size() < (3 << 20); ++i) body += std::to_string(i);
-  ASSERT_TRUE(tls.send("POST / HTTP/1.1\r\nHost: gate.example\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n"));
-  for (std::size_t at = 0; at < body.size(); at += 50'000) ASSERT_TRUE(tls.send(std::string_view(body).substr(at, 50'000)));
+  ASSERT_TRUE(tls.send("POST / HTTP/1.1\r\nHost: gate.example\r\nConnection: close\r\nContent-Length: " +
+                       std::to_string(body.size()) + "\r\n\r\n"));
+  for (std::size_t at = 0; at < body.size(); at += 50'000)
+    ASSERT_TRUE(tls.send(std::string_view(body).substr(at, 50'000)));
   std::string got;
   for (std::string some = tls.receive(); !some.empty(); some = tls.receive()) got += some;
   EXPECT_TRUE(tls.orderly());

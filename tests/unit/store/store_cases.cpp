@@ -41,6 +41,7 @@ Node full_node(std::string_view id) {
   node.pins = {std::string(64, 'a'), std::string(64, 'b')};
   node.principal_domains = {named<Domain>("orgb.example"), named<Domain>("b.example")};
   node.resources = {named<ResourceId>("inventory"), named<ResourceId>("mcp://orgb.example/x")};
+  node.reads = {"inventory/lookup"};
   node.trust_level = TrustLevel::trusted;
   node.enabled = false;
   node.source = NodeSource::configuration;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Promise: a restart keeps nodes and trail; operators' commands take effect at once, in every worker, and stay.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include "support/federation.h"
+
+namespace fedgate {
+namespace {
+
+using test::call_of;
+
+TEST(RestartKeeps, NodesAndTrailAreThereAfterARestart) {
+  test::Federation orgs(2);
+  orgs.start();
+  const auto before = orgs.a().invoke(orgs.client, call_of('b', "order"));
+  ASSERT_EQ(before.status, 200);
+  orgs.a().stop();
+  orgs.b().stop();
+  orgs.b().start();
+  orgs.a().start();
+  EXPECT_EQ(orgs.a().trail(before.correlation_id()).size(), 2U);
+  const auto after = orgs.a().invoke(orgs.client, call_of('b', "order"));
+  ASSERT_EQ(after.status, 200) << after.text;
+  // The log goes on where it ended.
+  EXPECT_GT(orgs.a().trail(after.correlation_id()).at(0).index, orgs.a().trail(before.correlation_id()).at(1).index);
+}
+
+TEST(RestartKeeps, NodeCommandsWorkOverTheAdminSocket) {
+  test::Federation orgs(2);
+  orgs.a().settings.threads = 2;
+  orgs.start();
+  auto& a = orgs.a();
+  auto list = a.operate(orgs.client, "GET", "/api/v2/federation/nodes");
+  ASSERT_EQ(list.status, 200) << list.text << list.problem;
+  ASSERT_EQ(list.body["nodes"].size(), 1U);
+  EXPECT_EQ(list.body["nodes"][0]["node_id"], "orgb.example");
+  EXPECT_EQ(list.body["nodes"][0]["reads"][0], "inventory-b/lookup");
+  ASSERT_EQ(a.operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orgb.example", {{"enabled", false}}).status, 200);
+  for (int i = 0; i < 6; ++i) {
+    test::TestClient other;
+    EXPECT_EQ(a.invoke(other, call_of('b', "lookup")).code(), "node_not_trusted");
+  }
+  a.stop();
+  a.start();
+  EXPECT_EQ(a.invoke(orgs.client, call_of('b', "lookup")).code(), "node_not_trusted");
+  ASSERT_EQ(a.operate(orgs.client, "DELETE", "/api/v2/federation/nodes/orgb.example").status, 200);
+  EXPECT_EQ(a.operate(orgs.client, "GET", "/api/v2/federation/nodes/orgb.example").status, 404);
+  EXPECT_EQ(a.invoke(orgs.client, call_of('b', "lookup")).code(), "resource_not_found");
+  // Operators' acts are in the trail, with who.
+  store::AuditQuery query;
+  query.event_type = "configuration_changed";
+  const auto acts = a.trail(query);
+  ASSERT_EQ(acts.size(), 2U);
+  EXPECT_EQ(acts[0].action, "node_remove");
+  EXPECT_EQ(acts[1].action, "node_disable");
+  EXPECT_EQ(acts[0].principal, "uid:" + std::to_string(geteuid()));
+}
+
+TEST(RestartKeeps, AuditIsFoundByItsFiltersAndPages) {
+  test::Federation orgs(2);
+  orgs.start();
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 200);
+  ASSERT_EQ(orgs.a().invoke(orgs.client, call_of('b', "secret")).status, 403);
+  auto page = orgs.a().operate(orgs.client, "GET", "/api/v2/audit/events?principal=alice%40orga.example&limit=2");
+  ASSERT_EQ(page.status, 200) << page.text;
+  std::size_t seen = page.body["events"].size();
+  EXPECT_EQ(seen, 2U);
+  EXPECT_EQ(page.body["events"][0]["code"], "policy_denied") << "newest first";
+  while (!page.body["next_cursor"].is_null()) {
+    page = orgs.a().operate(orgs.client, "GET", "/api/v2/audit/events?principal=alice%40orga.example&limit=2&cursor=" +
+                                                    page.body["next_cursor"].get<std::string>());
+    ASSERT_EQ(page.status, 200);
+    seen += page.body["events"].size();
+  }
+  EXPECT_EQ(seen, 6U);
+  EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/api/v2/audit/events?decision=deny").body["events"].size(), 1U);
+  EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/api/v2/audit/events?peer=nobody.example").body["events"].size(), 0U);
+  EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/api/v2/audit/events?from=yesterday").status, 400);
+}
+
+TEST(RestartKeeps, StatusMetricsAndProbesAnswer) {
+  test::Federation orgs(2);
+  orgs.start();
+  ASSERT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 200);
+  const auto status = orgs.a().operate(orgs.client, "GET", "/api/v2/status");
+  ASSERT_EQ(status.status, 200) << status.text;
+  EXPECT_EQ(status.body["state"], "ready");
+  EXPECT_EQ(status.body["nodes"]["usable"], 1);
+  EXPECT_EQ(status.body["store"]["ok"], true);
+  EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/readyz").status, 200);
+  EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/livez").status, 200);
+  const auto metrics = orgs.a().operate(orgs.client, "GET", "/metrics").text;
+  EXPECT_NE(metrics.find("federation_requests_total{direction=\"out\",node=\"orgb.example\",status=\"200\"} 1"), std::string::npos) << metrics;
+  EXPECT_EQ(orgs.a().operate(orgs.client, "POST", "/api/v2/status").status, 405);
+  EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/api/v2/nothing").status, 404);
+}
+
+}  // namespace
+}  // namespace fedgate
