@@ -173,7 +173,26 @@ void Details::print(std::ostream& out) const {
 }
 
 void print_json(std::ostream& out, const nlohmann::json& value) {
-  out << value.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) << '\n';
+  const std::string dumped = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto escape = [&](char32_t unit) {
+    std::string text = "\\u";
+    append_hex(text, unit, 4);
+    out << text;
+  };
+  for (std::string_view text = dumped; !text.empty();) {
+    const auto next = decode(text);
+    if (next.point < 0x7F ||
+        !within(next.point, harmful)) {  // the controls below are escaped already, but for line ends
+      out << text.substr(0, next.size);
+    } else if (next.point <= 0xFFFF) {
+      escape(next.point);
+    } else {
+      escape(0xD800 + ((next.point - 0x10000) >> 10));
+      escape(0xDC00 + ((next.point - 0x10000) & 0x3FF));
+    }
+    text.remove_prefix(next.size);
+  }
+  out << '\n';
 }
 
 std::string text_of(const nlohmann::json& object, std::string_view key) {

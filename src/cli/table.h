@@ -46,7 +46,7 @@ class Details {
   std::vector<Line> lines_;
 };
 
-/// JSON for people and scripts: indented, ASCII only, so safe for a terminal too.
+/// JSON for people and scripts: indented, with what could harm a terminal written as \u escapes.
 void print_json(std::ostream& out, const nlohmann::json& value);
 
 /// The member `key` as text whatever its type (a list: joined with `, `); empty where absent or null. For answers of a

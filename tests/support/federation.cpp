@@ -58,19 +58,21 @@ Answer TestClient::send(const net::Destination& to, const net::Request& request,
 }
 
 void TestClient::send_and_leave(const net::Destination& to, const net::Request& request, const std::function<bool()>& until) {
-  asio::cancellation_signal leave;
-  std::promise<void> ended;
-  asio::post(worker_.executor(), [&] {
-    asio::co_spawn(
-        worker_.executor(),
-        [](net::HttpClient& client, const net::Destination& where, const net::Request& what) -> Task<> {
-          co_await client.send(where, what, std::chrono::steady_clock::now() + std::chrono::seconds(20));
-        }(*client_, to, request),
-        asio::bind_cancellation_slot(leave.slot(), [&](std::exception_ptr) { ended.set_value(); }));
+  std::optional<TaskGroup> group;
+  const auto sent = [](net::HttpClient& client, const net::Destination& where, const net::Request& what) -> Task<> {
+    co_await client.send(where, what, std::chrono::steady_clock::now() + std::chrono::seconds(20));
+  };
+  worker_.run_and_wait([&]() -> Task<> {
+    group.emplace(worker_.executor(), 1);
+    if (auto spawned = group->spawn(sent(*client_, to, request)); !spawned) throw std::runtime_error(spawned.error().detail);
+    co_return;
   });
   const bool held = eventually(until);
-  asio::post(worker_.executor(), [&] { leave.emit(asio::cancellation_type::terminal); });
-  ended.get_future().wait();
+  worker_.run_and_wait([&]() -> Task<> {
+    group->cancel();
+    co_await group->join();
+    group.reset();
+  });
   if (!held) throw std::runtime_error("send_and_leave: the condition never held");
 }
 

@@ -98,10 +98,13 @@ TEST(Details, LeavesOutEmptyValuesAndKeepsLongOnes) {
   EXPECT_EQ(text(details), "state        ready\nexplanation  " + std::string(100, 'x') + "\n");
 }
 
-TEST(Json, IsPrintedAsAscii) {
+TEST(Json, IsPrintedReadableAndHarmless) {
   std::ostringstream out;
-  print_json(out, {{"a", "caf\xc3\xa9\x1b\x7f"}});
-  EXPECT_EQ(out.str(), "{\n  \"a\": \"caf\\u00e9\\u001b\\u007f\"\n}\n");
+  const nlohmann::json value{{"a", "caf\xc3\xa9\x1b\x7f\xc2\x9b\xe2\x80\xae\xf3\xa0\x81\x81\xf0\x9f\x87\xb3\xff"}};
+  print_json(out, value);
+  EXPECT_EQ(out.str(),
+            "{\n  \"a\": \"caf\xc3\xa9\\u001b\\u007f\\u009b\\u202e\\udb40\\udc41\xf0\x9f\x87\xb3\xef\xbf\xbd\"\n}\n");
+  EXPECT_EQ(nlohmann::json::parse(out.str())["a"].get<std::string>().substr(0, 7), "caf\xc3\xa9\x1b\x7f");
 }
 
 TEST(Json, MembersOfAnyKindBecomeText) {
