@@ -32,7 +32,7 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     return fail(Code::bad_request, "\"" + std::string(text.substr(0, 40)) + "\" is not a time such as 2026-01-31T12:00:00Z or 2026-01-31");
   };
   const auto digits = [&](std::size_t at, std::size_t count, int& into) {
-    if (at + count > text.size()) return false;
+    if (at + count > text.size() || text[at] < '0' || text[at] > '9') return false;
     const auto [end, problem] = std::from_chars(text.data() + at, text.data() + at + count, into);
     return problem == std::errc{} && end == text.data() + at + count;
   };

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t pool_threads = 4;
 constexpr std::size_t pool_queue = 256;
+constexpr std::size_t background_tasks = 8;
 constexpr auto shipping_bound = std::chrono::seconds(5);
 
 federation::CallOptions call_options(const config::Settings& settings) {
@@ -111,6 +112,7 @@ Result<void> Gateway::open_journal() {
                                            .inbound_limits = inbound_limits_,
                                            .outbound_limits = outbound_limits_,
                                            .seen = seen_,
+                                           .floods = floods_,
                                            .journal = *journal_});
   return {};
 }
@@ -227,6 +229,15 @@ void Gateway::build_lanes() {
   for (auto& worker : workers_) {
     worker->start([this](const std::exception& error) { log_.error("bug: exception in the event loop", {{"what", error.what()}}); });
   }
+  Worker& first = *workers_.front();
+  upkeep_ = std::make_unique<federation::Upkeep>(*around_, first.wheel());
+  background_ = std::make_unique<TaskGroup>(first.executor(), background_tasks, [this](const std::exception& error) {
+    log_.error("bug: a background task failed", {{"what", error.what()}});
+  });
+  first.run_and_wait([this]() -> Task<> {
+    (void)background_->spawn(upkeep_->run());
+    co_return;
+  });
 }
 
 Result<void> Gateway::open_listeners() {
@@ -432,6 +443,10 @@ void Gateway::shutdown() {
       co_return;
     });
     drain_lanes();
+    workers_.front()->run_and_wait([this]() -> Task<> {
+      background_->cancel();
+      co_await background_->join();
+    });
     workers_.front()->run_and_wait([this]() -> Task<> {
       if (admin_listener_) admin_listener_->stop();
       admin_server_->announce_end();

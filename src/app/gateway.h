@@ -29,8 +29,10 @@
 #include "base/worker_pool.h"
 #include "config/loader.h"
 #include "config/settings.h"
+#include "federation/refusal_floods.h"
 #include "federation/seen_calls.h"
 #include "federation/surroundings.h"
+#include "federation/upkeep.h"
 #include "limits/node_limiter.h"
 #include "net/http_server.h"
 #include "net/tls.h"
@@ -132,11 +134,14 @@ class Gateway {
   limits::NodeLimiter inbound_limits_;
   limits::NodeLimiter outbound_limits_;
   federation::SeenCalls seen_;
+  federation::RefusalFloods floods_;
   std::optional<federation::Surroundings> around_;
 
   WorkerPool pool_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<federation::Upkeep> upkeep_;
+  std::unique_ptr<TaskGroup> background_;   // worker 0
   std::unique_ptr<api::AdminApi> admin_api_;
   std::unique_ptr<net::HttpServer> admin_server_;
   std::unique_ptr<net::Listener> peers_listener_, clients_listener_, admin_listener_;

@@ -31,6 +31,7 @@ struct Call {
   std::string protocol;                    ///< of the adapter
   std::string result = "null";             ///< JSON text, where the outcome is good
   std::optional<LeafReference> receipt;    ///< our own outcome's leaf, once it is durable
+  std::string_view limit;                  ///< the limit of ours that refused it, empty: none
   std::chrono::seconds retry_after{0};     ///< where a limit refused it
 
   /// Ends the call before it had any effect.

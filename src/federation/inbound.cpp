@@ -202,6 +202,7 @@ Task<> Inbound::carry(Call& call, const Node& node, const net::Request& request)
   Result<void> readable = read_headers(call, request);
   if (readable) readable = read_body(call, node, request);
   if (!permit) {
+    call.limit = permit.error().limit;
     call.retry_after = permit.error().retry_after;
     call.refuse(permit.error().error, DecidedBy::target);
     around_.metrics.rate_limit_hits(node.id.str(), permit.error().limit).Increment();
@@ -286,6 +287,10 @@ Task<> Inbound::record(Call& call) {
   metrics_.count(call, total, true);
   if (!call.protocol.empty()) {
     around_.metrics.invocations(call.protocol, call.outcome.ok() ? "succeeded" : "failed").Increment();
+  }
+  if (!call.limit.empty() && RefusalFloods::summed_up(call.outcome.error->code)) {
+    around_.floods.count(call.invocation.origin, call.outcome.error->code, call.limit);
+    co_return;
   }
   auto durable = co_await around_.journal.append(audit_event(call, Phase::outcome, around_.clock.wall()));
   if (durable) {

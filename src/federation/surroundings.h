@@ -15,6 +15,7 @@
 #include "base/snapshot.h"
 #include "fedgate/clock.h"
 #include "fedgate/id.h"
+#include "federation/refusal_floods.h"
 #include "federation/seen_calls.h"
 #include "limits/node_limiter.h"
 #include "nodes/registry.h"
@@ -45,6 +46,7 @@ struct Surroundings {
   limits::NodeLimiter& inbound_limits;
   limits::NodeLimiter& outbound_limits;
   SeenCalls& seen;
+  RefusalFloods& floods;
   audit::Journal& journal;
 };
 

@@ -69,8 +69,8 @@ def main():
             shell = re.sub(r"s/127\.0\.0\.1:\d+/(127\.0\.0\.1:\d+)/'", r"s/127.0.0.1:8080/\1/'", shell)
             if "s/0.0.0.0:8443/" in shell:
                 shell += f"sed -i 's/127.0.0.1:8080/127.0.0.1:{ports['8080']}/' orga/fedgate.yaml\n"
-            script += [f"echo '@@begin {number}'", shell]
-        script.append("echo '@@begin end'")
+            script += [f"printf '\\n@@begin {number}\\n'", shell]
+        script.append("printf '\\n@@begin end\\n'")
         environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "HOME": folder, "LC_ALL": "C.UTF-8"}
         environment.pop("FEDGATE_SOCKET", None)
         with open(pathlib.Path(folder, "out"), "w+", encoding="utf-8") as out:

@@ -192,6 +192,16 @@ TEST(FederatedCall, TheRateOfANodeIsLimited) {
   EXPECT_EQ(answer.body["decided_by"], "target");
   EXPECT_FALSE(answer.header("Retry-After").empty());
   EXPECT_EQ(orgs.b().upstream->seen().size(), 3U);
+  // A flood does not fill the trail: refusals are summed up.
+  EXPECT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 429);
+  EXPECT_TRUE(orgs.b().trail(answer.correlation_id()).empty());
+  orgs.b().stop();
+  orgs.b().start();
+  store::AuditQuery denied;
+  denied.event_type = "cross_org_request_denied";
+  const auto summary = orgs.b().trail(denied);
+  ASSERT_EQ(summary.size(), 1U);
+  EXPECT_EQ(summary[0].reason, "2 calls refused by rate_limit_per_hour");
 }
 
 }  // namespace

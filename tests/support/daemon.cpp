@@ -134,14 +134,19 @@ int Installation::stop() {
 
 void Installation::kill_nine() {
   daemon_->send(SIGKILL);
-  if (daemon_->wait(std::chrono::seconds(30)) != 128 + SIGKILL) throw std::runtime_error(id_ + " ended by itself: " + log());
+  if (daemon_->wait(std::chrono::seconds(30)) != 128 + SIGKILL)
+    throw std::runtime_error(id_ + " ended by itself: " + log());
 }
 
 std::string Installation::log() const { return read(path("daemon.log")).substr(log_begin_); }
 
 Answer Installation::invoke(TestClient& client, const nlohmann::json& body) const {
-  const net::Destination to{.pool_key = id_ + " clients", .host = "127.0.0.1", .port = clients_port_,
-                            .host_header = "localhost", .tls = nullptr, .server_name = ""};
+  const net::Destination to{.pool_key = id_ + " clients",
+                            .host = "127.0.0.1",
+                            .port = clients_port_,
+                            .host_header = "localhost",
+                            .tls = nullptr,
+                            .server_name = ""};
   net::Request request;
   request.method = "POST";
   request.target = "/api/v2/federation/invoke";
@@ -152,8 +157,12 @@ Answer Installation::invoke(TestClient& client, const nlohmann::json& body) cons
 }
 
 Answer Installation::operate(TestClient& client, const std::string& method, const std::string& target) const {
-  const net::Destination to{.pool_key = id_ + " admin", .host = path("admin.sock"), .port = 0,
-                            .host_header = "localhost", .tls = nullptr, .server_name = ""};
+  const net::Destination to{.pool_key = id_ + " admin",
+                            .host = path("admin.sock"),
+                            .port = 0,
+                            .host_header = "localhost",
+                            .tls = nullptr,
+                            .server_name = ""};
   net::Request request;
   request.method = method;
   request.target = target;
@@ -161,13 +170,14 @@ Answer Installation::operate(TestClient& client, const std::string& method, cons
 }
 
 std::vector<nlohmann::json> Installation::trail(TestClient& client, WallTime since) const {
-  const auto first = "/api/v2/audit/events?order=oldest&limit=1000&from=" + net::percent_encode(api::rfc3339(since));
+  const auto first = "/api/v2/audit/events?order=oldest&limit=500&from=" + net::percent_encode(api::rfc3339(since));
   Answer page;
   const auto complete = [&] {
     page = operate(client, "GET", first);
     return page.status == 200 && page.body["complete"] == true;
   };
-  if (!eventually(complete, std::chrono::seconds(30))) throw std::runtime_error(id_ + " shows no whole trail: " + page.text);
+  if (!eventually(complete, std::chrono::seconds(30)))
+    throw std::runtime_error(id_ + " shows no whole trail: " + page.text);
   std::vector<nlohmann::json> events = page.body["events"];
   while (!page.body["next_cursor"].is_null()) {
     page = operate(client, "GET", first + "&cursor=" + page.body["next_cursor"].get<std::string>());
@@ -192,19 +202,20 @@ Partners::Partners(const std::string& binary, const Options& options, Upstream::
   std::filesystem::copy_file(b.path("tls/ca.crt"), a.path("anchors/orgb.crt"));
   a.issue_token();
   configure_a(everybody_may);
-  b.write("conf.d/10-partner.yaml",
-          "threads: " + std::to_string(options.threads) + "\n" +
-          "shutdown: { announce: " + options.announce + ", drain: " + options.drain + " }\n" +
-          R"(rate_limits: { burst: 100000 }
+  b.write("conf.d/10-partner.yaml", "threads: " + std::to_string(options.threads) + "\n" + "shutdown: { announce: " +
+                                        options.announce + ", drain: " + options.drain + " }\n" +
+                                        R"(rate_limits: { burst: 100000 }
 nodes:
   - node_id: orga.example
     alias: orga
-    endpoints: ["https://127.0.0.1:)" + std::to_string(a.peers_port()) + R"("]
+    endpoints: ["https://127.0.0.1:)" + std::to_string(a.peers_port()) +
+                                        R"("]
     trust_anchors: [anchors/orga.crt]
     rate_limit_per_hour: 100000000
 resources:
   - id: inventory
-    adapter: { type: http, url: ")" + upstream.url() + R"(" }
+    adapter: { type: http, url: ")" + upstream.url() +
+                                        R"(" }
     capabilities:
       - { id: lookup, request: "GET /items/{sku}", access: read, idempotent: true, timeout: 5s }
       - { id: order, request: "POST /orders", access: write, timeout: 30s }
@@ -216,13 +227,14 @@ policy:
 }
 
 std::string Partners::partner_yaml_of_a(const std::string& rules) const {
-  return "threads: " + std::to_string(options_.threads) + "\n" +
-         "shutdown: { announce: " + options_.announce + ", drain: " + options_.drain + " }\n" +
+  return "threads: " + std::to_string(options_.threads) + "\n" + "shutdown: { announce: " + options_.announce +
+         ", drain: " + options_.drain + " }\n" +
          R"(rate_limits: { burst: 100000 }
 nodes:
   - node_id: orgb.example
     alias: orgb
-    endpoints: ["https://127.0.0.1:)" + std::to_string(b.peers_port()) + R"("]
+    endpoints: ["https://127.0.0.1:)" +
+         std::to_string(b.peers_port()) + R"("]
     trust_anchors: [anchors/orgb.crt]
     resources: [inventory]
     reads: [inventory/lookup]
@@ -234,7 +246,9 @@ policy:
 )" + rules;
 }
 
-void Partners::configure_a(const std::string& rules) const { a.write("conf.d/10-partner.yaml", partner_yaml_of_a(rules)); }
+void Partners::configure_a(const std::string& rules) const {
+  a.write("conf.d/10-partner.yaml", partner_yaml_of_a(rules));
+}
 
 void Partners::start() {
   b.start();
