@@ -67,6 +67,7 @@ Gateway::Gateway(std::shared_ptr<const config::Settings> settings, Environment e
 Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const config::Settings> settings, Environment environment) {
   std::unique_ptr<Gateway> gateway(new Gateway(std::move(settings), std::move(environment)));
   gateway->metrics_.build_info(std::string(version()), std::string(commit()));
+  gateway->metrics_.config_reload_success().Set(1);
   if (auto ok = gateway->open_store(); !ok) return fail(ok.error());
   if (auto ok = gateway->open_journal(); !ok) return fail(ok.error());
   if (auto ok = gateway->build_tls(); !ok) return fail(ok.error());
@@ -327,10 +328,15 @@ api::GatewayFace::Reloaded Gateway::reload() {
   config::Loaded loaded = environment_.reload_source ? environment_.reload_source()
                                                      : config::load(settings_->file, environment_.clock);
   api::GatewayFace::Reloaded report;
-  for (const config::Finding& finding : loaded.findings) report.findings.push_back(finding.text());
+  std::string first_error;
+  for (const config::Finding& finding : loaded.findings) {
+    report.findings.push_back(finding.text());
+    if (first_error.empty() && finding.severity == config::Severity::error) first_error = finding.text();
+  }
   const auto refuse = [&](std::string why) {
-    if (!why.empty()) report.findings.push_back(std::move(why));
-    reload_problem_ = report.findings.empty() ? "unknown" : report.findings.front();
+    if (!why.empty()) report.findings.push_back(why);
+    const std::lock_guard in_use(in_use_mutex_);
+    reload_problem_ = why.empty() ? first_error : std::move(why);
     metrics_.config_reload("refused").Increment();
     metrics_.config_reload_success().Set(0);
     log_.error("new configuration refused, the old one stays in use", {{"problem", reload_problem_}});
@@ -344,10 +350,13 @@ api::GatewayFace::Reloaded Gateway::reload() {
   publish(*loaded.settings);
   report.pending_restart = config::needs_restart(*settings_, *loaded.settings);
   report.in_use = true;
-  in_use_ = loaded.settings;
-  pending_restart_ = report.pending_restart;
-  reload_problem_.clear();
-  loaded_at_ = environment_.clock.wall();
+  {
+    const std::lock_guard in_use(in_use_mutex_);
+    in_use_ = loaded.settings;
+    pending_restart_ = report.pending_restart;
+    reload_problem_.clear();
+    loaded_at_ = environment_.clock.wall();
+  }
   metrics_.config_reload("accepted").Increment();
   metrics_.config_reload_success().Set(1);
   log_.info("configuration reloaded", {{"pending_restart", report.pending_restart.size()}});
@@ -358,7 +367,7 @@ nlohmann::json Gateway::status() const {
   const audit::JournalState journal = journal_->state();
   const auto table = registry_->table().load();
   const auto shipped = shipper_->position();
-  const std::lock_guard lock(reload_mutex_);
+  const std::lock_guard lock(in_use_mutex_);
   const auto now = environment_.clock.wall();
   nlohmann::json body;
   body["node_id"] = settings_->node.id.str();

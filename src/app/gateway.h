@@ -109,7 +109,7 @@ class Gateway {
   void drain_lanes();
 
   std::shared_ptr<const config::Settings> settings_;   // what it was started with
-  std::shared_ptr<const config::Settings> in_use_;     // the newest that was accepted; guarded by reload_mutex_
+  std::shared_ptr<const config::Settings> in_use_;     // the newest that was accepted; guarded by in_use_mutex_
   Environment environment_;
   log::Logger log_;
   Metrics metrics_;
@@ -149,7 +149,8 @@ class Gateway {
   std::shared_ptr<std::atomic<std::size_t>> heartbeats_ = std::make_shared<std::atomic<std::size_t>>(0);
   bool asked_ = false;
 
-  mutable std::mutex reload_mutex_;
+  std::mutex reload_mutex_;           // one reload at a time, over files and the database
+  mutable std::mutex in_use_mutex_;   // guards in_use_ and what follows; status() takes it on a worker, so nobody blocks under it
   std::string reload_problem_;
   std::vector<std::string> pending_restart_;
   WallTime loaded_at_;

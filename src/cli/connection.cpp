@@ -21,24 +21,29 @@ namespace {
 constexpr std::string_view default_socket = "/run/fedgate/admin.sock";
 constexpr std::size_t max_answer = 64ULL << 20;
 
-Result<std::shared_ptr<const config::Settings>> settings_of(const std::string& file) {
-  const auto loaded = config::load(file, system_clock());
-  if (loaded.settings) return loaded.settings;
+Error invalid(const std::string& file, const config::Loaded& loaded) {
   std::string detail = file + " is not a valid configuration";
   for (const auto& finding : loaded.findings) {
     if (finding.severity != config::Severity::error) continue;
     detail += ": " + finding.text();
     break;
   }
-  return fail(Code::invalid_configuration, detail + "; see `fedgate check --config " + file + "`");
+  return {Code::invalid_configuration, detail + "; see `fedgate check --config " + file + "`"};
+}
+
+Result<std::shared_ptr<const config::Settings>> settings_of(const std::string& file) {
+  const auto loaded = config::load(file, system_clock());
+  if (!loaded.settings) return fail(invalid(file, loaded));
+  return loaded.settings;
 }
 
 Result<std::string> admin_socket(const Whereabouts& where) {
   if (!where.socket.empty()) return where.socket.starts_with("unix:") ? where.socket.substr(5) : where.socket;
   if (!where.config.empty()) {
-    const auto settings = settings_of(where.config);
-    if (!settings) return fail(settings.error());
-    const auto address = net::parse_address((*settings)->admin.address);
+    // The daemon runs on with what it accepted: to ask it, the newest files need not be valid, nor readable keys.
+    const auto loaded = config::load(where.config, system_clock());
+    if (loaded.admin_address.empty()) return fail(invalid(where.config, loaded));
+    const auto address = net::parse_address(loaded.admin_address);
     if (!address || !address->is_unix) {
       return fail(Code::invalid_configuration,
                   where.config + ": listen.admin.address is not a unix socket; give --socket PATH");

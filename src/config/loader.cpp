@@ -35,23 +35,25 @@ std::vector<std::string> further_files(const std::string& main_file, Report& rep
   return found;
 }
 
-/// Nothing where a file could not be read as YAML: what the others lack could stand there.
-std::vector<Value> read_documents(const std::string& main_file, Files& files, Report& report) {
+struct Documents {
+  std::vector<Value> readable;
+  bool whole = true;   ///< false: a file could not be read as YAML, and what the others lack could stand there
+};
+
+Documents read_documents(const std::string& main_file, Files& files, Report& report) {
   std::vector<std::string> paths{main_file};
   report.add_file(main_file);
   for (auto& path : further_files(main_file, report)) {
     report.add_file(path);
     paths.push_back(std::move(path));
   }
-  std::vector<Value> documents;
-  bool whole = true;
+  Documents documents;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const auto text = files.read_whole(paths[i], i);
     auto document = text ? read_document(*text, i, report) : std::nullopt;
-    whole = whole && document.has_value();
-    if (document) documents.push_back(std::move(*document));
+    documents.whole = documents.whole && document.has_value();
+    if (document) documents.readable.push_back(std::move(*document));
   }
-  if (!whole) documents.clear();
   return documents;
 }
 
@@ -71,14 +73,17 @@ Loaded load(const std::string& file, const Clock& clock) {
   Report report;
   Files files(file, report);
   const auto documents = read_documents(file, files, report);
-  if (documents.empty()) return {nullptr, report.sorted()};
-  const auto root = bind(documents, report);
+  const auto findings_of_reading = report.sorted();
+  if (documents.readable.empty()) return {nullptr, findings_of_reading, {}};
+  const auto root = bind(documents.readable, report);
   auto settings = std::make_shared<Settings>();
   Resolver(root, report, files, clock, *settings).resolve();
   settings->file = files.read_so_far().front();
   settings->files = files.read_so_far();
+  const bool admin_known = documents.whole || root.listen->admin->address.bound();
+  auto admin_address = admin_known ? settings->admin.address : std::string();
   if (report.failed()) settings.reset();
-  return {std::move(settings), report.sorted()};
+  return {std::move(settings), documents.whole ? report.sorted() : findings_of_reading, std::move(admin_address)};
 }
 
 }  // namespace fedgate::config

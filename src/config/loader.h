@@ -31,6 +31,9 @@ struct Finding {
 struct Loaded {
   std::shared_ptr<const Settings> settings;   ///< null when any finding is an error
   std::vector<Finding> findings;              ///< in order of file, line
+  /// What `listen.admin.address` says, whatever else is wrong: whoever asks a daemon that runs on with earlier
+  /// files needs no valid ones. Empty where it is not known.
+  std::string admin_address;
 };
 
 /// Reads `file` and `conf.d/*.yaml` beside it in name order, merges, binds, checks files, permissions,

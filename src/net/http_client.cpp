@@ -19,6 +19,17 @@ constexpr int most_interim_answers = 8;
 constexpr std::size_t many_pools = 256;
 
 namespace intrusive = boost::intrusive;
+/// Wakes one waiter when the time is over.
+class Wake final : public Expiry {
+ public:
+  Wake(asio::steady_timer& timer, DeadlineWheel& wheel, SteadyTime at) : timer_(timer) { wheel.arm(*this, at); }
+
+ private:
+  // Which waiter is due is not known here: all of them look.
+  void expired() noexcept override { timer_.cancel(); }
+  asio::steady_timer& timer_;
+};
+
 /// In its pool's `all` from the first attempt to connect until it is closed.
 struct InPool;
 using PoolHook = intrusive::list_base_hook<intrusive::tag<InPool>, intrusive::link_mode<intrusive::auto_unlink>>;
@@ -42,6 +53,8 @@ struct HttpClient::State : std::enable_shared_from_this<State> {
   Handle take_idle(Pool& pool);
   void keep(Handle member);
   void drop_idle(Member& member);
+  class Counted;
+  Task<Result<Handle>> acquire(const Destination& destination, SteadyTime deadline);
   Task<Result<Handle>> connect(const Destination& destination, SteadyTime deadline);
   Task<Result<void>> open(Member& member, const Destination& destination, SteadyTime deadline);
   Task<Exchange> send(const Destination& destination, const Request& request, SteadyTime deadline);
@@ -76,6 +89,7 @@ class HttpClient::State::Member final : public Expiry, public PoolHook {
   std::string output;
   bool purged = false;
   bool reusable = false;
+  bool used = false;      // has carried a request before
   bool answered = false;  // a byte of an answer has come
 
  private:
@@ -85,9 +99,30 @@ class HttpClient::State::Member final : public Expiry, public PoolHook {
 };
 
 struct HttpClient::State::Pool {
+  explicit Pool(Executor executor) : changed(executor) { changed.expires_at(SteadyTime::max()); }
+
   std::vector<Handle> idle;  // the one used last is taken first: the others may grow old and go
   intrusive::list<Member, intrusive::base_hook<PoolHook>, intrusive::constant_time_size<false>> all;
   std::size_t size = 0;
+  std::size_t connecting = 0;
+  std::size_t waiting = 0;
+  asio::steady_timer changed;  // wakes one that waits for a connection
+};
+
+/// Counts something while a coroutine is at it; a waiter is woken when it is over, however it ends.
+class HttpClient::State::Counted {
+ public:
+  Counted(Pool& pool, std::size_t Pool::* what) : pool_(pool), what_(what) { ++(pool_.*what_); }
+  ~Counted() {
+    --(pool_.*what_);
+    pool_.changed.cancel_one();
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  Pool& pool_;
+  std::size_t Pool::* what_;
 };
 
 HttpClient::State::Member::Member(State& state, Pool& p)
@@ -107,8 +142,10 @@ HttpClient::State::Pool& HttpClient::State::pool(const std::string& key) {
   const auto found = pools.find(key);
   if (found != pools.end()) return *found->second;
   // Destinations come and go; a pool without connections holds nothing.
-  if (pools.size() >= many_pools) std::erase_if(pools, [](const auto& entry) { return entry.second->size == 0; });
-  return *pools.emplace(key, std::make_unique<Pool>()).first->second;
+  if (pools.size() >= many_pools) std::erase_if(pools, [](const auto& entry) {
+      return entry.second->size == 0 && entry.second->waiting == 0;
+    });
+  return *pools.emplace(key, std::make_unique<Pool>(worker.executor())).first->second;
 }
 
 HttpClient::State::Handle HttpClient::State::take_idle(Pool& pool) {
@@ -133,6 +170,7 @@ void HttpClient::State::keep(Handle member) {
   Member& kept = *member;
   pool.idle.push_back(std::move(member));
   ++idle_count;
+  pool.changed.cancel_one();
   const auto drop = [&kept] {
     if (const auto state = kept.owner.lock()) state->drop_idle(kept);
   };
@@ -172,6 +210,7 @@ Task<Result<HttpClient::State::Handle>> HttpClient::State::connect(const Destina
     co_return fail(Code::overloaded,
                    "all " + std::to_string(where.size) + " connections to " + destination.host_header + " are busy");
   }
+  const Counted connecting(where, &Pool::connecting);
   auto member = std::make_unique<Member>(*this, where);
   const SteadyTime last = std::min(deadline, worker.wheel().now() + limits.connect);
   auto opened = co_await open(*member, destination, last);
@@ -182,25 +221,45 @@ Task<Result<HttpClient::State::Handle>> HttpClient::State::connect(const Destina
   co_return member;
 }
 
+// A burst of calls to a peer must not become a burst of handshakes, which the peer would refuse: they wait for a
+// connection that is being made, or given back.
+Task<Result<HttpClient::State::Handle>> HttpClient::State::acquire(const Destination& destination, SteadyTime deadline) {
+  Pool& where = pool(destination.pool_key);
+  if (auto idle = take_idle(where)) co_return idle;
+  const Wake alarm(where.changed, worker.wheel(), deadline);
+  while (where.connecting >= limits.connecting_per_destination && !stopped) {
+    const Counted waiting(where, &Pool::waiting);
+    auto [ec] = co_await where.changed.async_wait(use_tuple);
+    (void)ec;
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+      throw boost::system::system_error(asio::error::operation_aborted);
+    }
+    if (auto idle = take_idle(where)) co_return idle;
+    if (worker.wheel().now() >= deadline) {
+      co_return fail(Code::deadline_exceeded, "no connection to " + destination.host_header + " became free in time");
+    }
+  }
+  co_return co_await connect(destination, deadline);
+}
+
 Task<Exchange> HttpClient::State::send(const Destination& destination, const Request& request, SteadyTime deadline) {
   const auto self = shared_from_this();
   Exchange result;
   Handle member;
-  if (!stopped) member = take_idle(pool(destination.pool_key));
+  bool pooled = false;
   for (int attempt = 0;; ++attempt) {
-    const bool pooled = member != nullptr;
     if (stopped) {
       result.response = fail(Code::draining, "this client has been stopped");
       co_return result;
     }
-    if (!member) {
-      auto connected = co_await connect(destination, deadline);
-      if (!connected) {
-        result.response = fail(std::move(connected.error()));
-        co_return result;
-      }
-      member = std::move(*connected);
+    auto acquired = attempt == 0 ? co_await acquire(destination, deadline) : co_await connect(destination, deadline);
+    if (!acquired) {
+      result.response = fail(std::move(acquired.error()));
+      co_return result;
     }
+    member = std::move(*acquired);
+    pooled = member->used;
+    member->used = true;
     if (auto made = write_request(member->output, request, destination.host_header); !made) {
       result.response = fail(std::move(made.error()));
       member->reusable = pooled;
@@ -308,21 +367,25 @@ Task<Exchange> HttpClient::send(const Destination& destination, const Request& r
   return state_->send(destination, request, deadline);
 }
 
-void HttpClient::purge(const std::string& pool_key) {
-  const auto found = state_->pools.find(pool_key);
-  if (found == state_->pools.end()) return;
-  for (auto& member : found->second->all) {
-    member.purged = true;
-    if (member.stream) member.stream->abort();
+void HttpClient::purge(std::string_view pool_key) {
+  for (auto& [key, pool] : state_->pools) {
+    if (!key.starts_with(pool_key)) continue;
+    for (auto& member : pool->all) {
+      member.purged = true;
+      if (member.stream) member.stream->abort();
+    }
+    state_->idle_count -= pool->idle.size();
+    pool->idle.clear();
   }
-  state_->idle_count -= found->second->idle.size();
-  found->second->idle.clear();
 }
 
 Task<> HttpClient::stop() {
   state_->stopped = true;
   state_->connector.stop();
-  for (auto& [key, pool] : state_->pools) pool->idle.clear();
+  for (auto& [key, pool] : state_->pools) {
+    pool->idle.clear();
+    pool->changed.cancel();
+  }
   state_->idle_count = 0;
   co_return;
 }

@@ -38,6 +38,7 @@ struct ClientLimits {
   std::size_t body = 1024 * 1024;
   std::size_t idle_per_destination = 256;
   std::size_t connections_per_destination = 1024;
+  std::size_t connecting_per_destination = 8;   ///< at once; further calls wait for one of these
   std::chrono::milliseconds connect{5000};      ///< resolve, connect and handshake together
   std::chrono::milliseconds idle{240'000};      ///< kept in the pool unused; the server keeps longer
 };
@@ -62,8 +63,8 @@ class HttpClient {
   /// peer_protocol_error (not HTTP, lying lengths, cut answer), response_too_large, overloaded (pool full).
   /// Cancelling closes the connection, so that the other side sees it.
   Task<Exchange> send(const Destination& destination, const Request& request, SteadyTime deadline);
-  /// Closes idle connections of this key at once and busy ones too (their calls fail).
-  void purge(const std::string& pool_key);
+  /// Closes idle connections of every key that starts so, at once, and busy ones too (their calls fail).
+  void purge(std::string_view pool_key);
   /// Closes every idle connection and refuses further use; joins background work.
   Task<> stop();
   [[nodiscard]] std::size_t idle() const;

@@ -31,7 +31,7 @@ struct ServerLimits {
   std::size_t header = 16 * 1024;         ///< request line and fields together, bytes
   std::size_t body = 1024 * 1024;         ///< bytes
   std::size_t connections = 4096;         ///< on this listener, all workers
-  std::size_t unauthenticated_per_address = 16;   ///< connections of one IP (IPv6: /64) whose handshake is not done
+  std::size_t unauthenticated_per_address = 64;   ///< connections of one IP (IPv6: /64) whose handshake is not done
   std::chrono::milliseconds handshake{5000};
   std::chrono::milliseconds header_time{10'000};   ///< from the first byte of a request to the end of its head
   std::chrono::milliseconds body_time{30'000};     ///< from there to the end of the body

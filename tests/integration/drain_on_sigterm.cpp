@@ -175,23 +175,29 @@ TEST_F(Reload, SighupTakesANewPolicyIntoUseInEveryWorker) {
 }
 
 TEST_F(Reload, ABrokenFileLeavesTheOldInUseUntilItIsMended) {
-  orgs->configure_a(nobody_orders + std::string("    - { id: broken, direction: sideways, effect: allow }\n"));
-  const auto refused = orgs->a.fedgate({"reload"});
-  EXPECT_EQ(refused.status, 2) << refused.out;
-  EXPECT_THAT(refused.err, ::testing::ContainsRegex("conf\\.d/10-partner\\.yaml:[0-9]+:[0-9]+: .*sideways"));
-  EXPECT_THAT(refused.err, HasSubstr("the daemon goes on with the old one"));
-  EXPECT_EQ(success_metric(), "0");
-  EXPECT_EQ(call().status, 200);
-  const auto status = orgs->a.fedgate({"status"});
-  EXPECT_THAT(status.out, HasSubstr("REFUSED"));
-  EXPECT_THAT(status.out, HasSubstr("Needs attention:"));
+  const std::string wrong = "    - { id: broken, direction: sideways, effect: allow }\n";
+  const std::string no_yaml = "    - { id: broken\n";
+  for (const auto& broken : {wrong, no_yaml}) {
+    SCOPED_TRACE(broken);
+    orgs->configure_a(nobody_orders + broken);
+    EXPECT_EQ(call().status, 200) << "nothing was asked of it yet";
+    EXPECT_EQ(success_metric(), "1");
+    const auto refused = orgs->a.fedgate({"reload"});
+    EXPECT_EQ(refused.status, 2) << refused.out;
+    EXPECT_THAT(refused.err, ::testing::ContainsRegex("conf\\.d/10-partner\\.yaml:[0-9]+:[0-9]+: error: "));
+    EXPECT_THAT(refused.err, HasSubstr("the daemon goes on with the old one"));
+    EXPECT_EQ(success_metric(), "0");
+    EXPECT_EQ(call().status, 200);
+    // Status must be had just then, although the files that say where to ask are broken.
+    const auto status = orgs->a.fedgate({"status"});
+    EXPECT_THAT(status.out, HasSubstr("REFUSED")) << status.err;
+    EXPECT_THAT(status.out, HasSubstr("Needs attention:"));
 
-  orgs->configure_a(std::string(nobody_orders) + test::everybody_may);
-  const auto taken = orgs->a.fedgate({"reload"});
-  EXPECT_EQ(taken.status, 0) << taken.err;
-  EXPECT_EQ(success_metric(), "1");
-  EXPECT_EQ(call().code(), "policy_denied");
-  EXPECT_THAT(orgs->a.fedgate({"status"}).out, HasSubstr("Nothing needs attention."));
+    orgs->configure_a(test::everybody_may);
+    EXPECT_EQ(orgs->a.fedgate({"reload"}).status, 0);
+    EXPECT_EQ(success_metric(), "1");
+    EXPECT_THAT(orgs->a.fedgate({"status"}).out, HasSubstr("Nothing needs attention."));
+  }
   expect_the_same_process();
 }
 
@@ -202,6 +208,28 @@ TEST_F(Reload, WhatNeedsARestartIsNamed) {
   const auto taken = orgs->a.fedgate({"reload"});
   EXPECT_EQ(taken.status, 0) << taken.err;
   EXPECT_THAT(taken.out, HasSubstr("wait for a restart: limits.connections"));
+}
+
+// Reading files and the database takes its time; whoever asks meanwhile does not wait for it.
+TEST(ReloadInProgress, HoldsNobodyUp) {
+  test::Federation orgs(2);
+  std::promise<void> begun;
+  std::promise<void> release;
+  orgs.a().environment.reload_source = [&, released = release.get_future().share()]() -> config::Loaded {
+    begun.set_value();
+    released.wait();
+    return {};
+  };
+  orgs.start();
+  auto reload = std::async(std::launch::async, [&] {
+    test::TestClient other;
+    return orgs.a().operate(other, "POST", "/api/v2/reload", nlohmann::json::object());
+  });
+  begun.get_future().wait();
+  EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/api/v2/status").status, 200);
+  EXPECT_EQ(orgs.a().invoke(orgs.client, test::call_of('b', "order")).status, 200);
+  release.set_value();
+  EXPECT_EQ(reload.get().status, 422);
 }
 
 }  // namespace
