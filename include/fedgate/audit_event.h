@@ -38,29 +38,29 @@ struct AuditEvent {
   EventType type = EventType::cross_org_request;
   Phase phase = Phase::event;
   WallTime time{};
-  std::optional<CorrelationId> correlation_id;   ///< none: an event that belongs to no call
+  std::optional<CorrelationId> correlation_id;  ///< none: an event that belongs to no call
   std::uint32_t attempt = 0;
-  std::string origin;               ///< node ids, empty where unknown
+  std::string origin;  ///< node ids, empty where unknown
   std::string target;
-  std::string peer_key;             ///< hex SHA-256 of the counterparty's public key, empty where none was seen
-  std::string principal;            ///< an operator's name for operators' acts
+  std::string peer_key;   ///< hex SHA-256 of the counterparty's public key, empty where none was seen
+  std::string principal;  ///< an operator's name for operators' acts
   std::string actor;
   std::string credential_id;
   std::string resource;
-  std::string resource_protocol;    ///< http, mcp, grpc
+  std::string resource_protocol;  ///< http, mcp, grpc
   std::string capability;
-  std::string action;               ///< invoke, authorize, or what an operator did
+  std::string action;  ///< invoke, authorize, or what an operator did
   std::optional<Access> access;
   std::optional<Decision> decision;
-  std::optional<Effect> effect;     ///< phase outcome only
-  std::string error_code;           ///< wire name, empty on success
-  std::string reason;               ///< for operators; bounded to 256 bytes in the leaf
+  std::optional<Effect> effect;  ///< phase outcome only
+  std::string error_code;        ///< wire name, empty on success
+  std::string reason;            ///< for operators; bounded to 256 bytes in the leaf
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   std::chrono::microseconds duration{};
   std::chrono::microseconds upstream{};
-  std::string call_hash;            ///< hex, protocol.md section 5; empty where there is no call
-  std::optional<LeafReference> counterparty;     ///< the other side's leaf for this call, as it stated it
+  std::string call_hash;                      ///< hex, protocol.md section 5; empty where there is no call
+  std::optional<LeafReference> counterparty;  ///< the other side's leaf for this call, as it stated it
 };
 
 }  // namespace fedgate

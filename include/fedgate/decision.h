@@ -17,8 +17,8 @@ std::string_view to_string(DecidedBy who);
 
 struct Decision {
   Verdict verdict = Verdict::deny;
-  std::string rule;     ///< id of the rule that matched; `default` when none did
-  std::string reason;   ///< for operators
+  std::string rule;    ///< id of the rule that matched; `default` when none did
+  std::string reason;  ///< for operators
   [[nodiscard]] bool allowed() const { return verdict == Verdict::allow; }
 };
 

@@ -67,9 +67,9 @@ struct CodeInfo {
   Code code;
   std::string_view wire_name;
   std::uint16_t http_status;
-  std::string_view title;     ///< fixed text, safe to show to a peer
-  bool retryable;             ///< the same call may succeed later, unchanged
-  std::string_view advice;    ///< what a person can do next
+  std::string_view title;   ///< fixed text, safe to show to a peer
+  bool retryable;           ///< the same call may succeed later, unchanged
+  std::string_view advice;  ///< what a person can do next
 };
 
 const CodeInfo& code_info(Code code);

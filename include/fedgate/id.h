@@ -39,11 +39,21 @@ class Name {
 };
 
 // problem() answers "" for a well-formed text, else a sentence for the error's detail.
-struct NodeTag { static std::string problem(std::string_view); };
-struct DomainTag { static std::string problem(std::string_view); };
-struct PrincipalTag { static std::string problem(std::string_view); };
-struct ResourceTag { static std::string problem(std::string_view); };
-struct CapabilityTag { static std::string problem(std::string_view); };
+struct NodeTag {
+  static std::string problem(std::string_view);
+};
+struct DomainTag {
+  static std::string problem(std::string_view);
+};
+struct PrincipalTag {
+  static std::string problem(std::string_view);
+};
+struct ResourceTag {
+  static std::string problem(std::string_view);
+};
+struct CapabilityTag {
+  static std::string problem(std::string_view);
+};
 
 /// One organisation's gateway: a DNS name in lower-case A-labels (RFC 1123), at most 253 bytes, two labels or more.
 using NodeId = Name<NodeTag>;
@@ -85,9 +95,7 @@ using Sha256 = std::array<std::uint8_t, 32>;
 
 template <class Tag>
 struct std::hash<fedgate::Name<Tag>> {
-  std::size_t operator()(const fedgate::Name<Tag>& name) const noexcept {
-    return std::hash<std::string>{}(name.str());
-  }
+  std::size_t operator()(const fedgate::Name<Tag>& name) const noexcept { return std::hash<std::string>{}(name.str()); }
 };
 template <>
 struct std::hash<fedgate::CorrelationId> {

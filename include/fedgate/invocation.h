@@ -26,20 +26,20 @@ struct Invocation {
   std::uint32_t attempt = 1;
   Direction direction = Direction::out;
   NodeId origin;
-  NodeId target;                        ///< empty until a route is chosen
+  NodeId target;  ///< empty until a route is chosen
   PrincipalId principal;
-  std::optional<PrincipalId> actor;     ///< who speaks for the principal, when another
-  std::vector<std::string> groups;      ///< the principal's groups; a claim by the peer when direction is in
-  std::string credential_id;            ///< of the caller (out) or the hex SHA-256 of the peer's key (in)
+  std::optional<PrincipalId> actor;  ///< who speaks for the principal, when another
+  std::vector<std::string> groups;   ///< the principal's groups; a claim by the peer when direction is in
+  std::string credential_id;         ///< of the caller (out) or the hex SHA-256 of the peer's key (in)
   ResourceId resource;
   CapabilityId capability;
-  std::string arguments = "{}";         ///< a JSON object
-  std::string context = "{}";           ///< a JSON object; data, never trusted
-  std::string idempotency_key;          ///< empty: none
-  std::string traceparent;              ///< W3C Trace Context, empty: none
-  std::vector<NodeId> via;              ///< nodes passed so far
+  std::string arguments = "{}";  ///< a JSON object
+  std::string context = "{}";    ///< a JSON object; data, never trusted
+  std::string idempotency_key;   ///< empty: none
+  std::string traceparent;       ///< W3C Trace Context, empty: none
+  std::vector<NodeId> via;       ///< nodes passed so far
   SteadyTime deadline{};
-  SteadyTime received{};                ///< when its request had been read, for durations
+  SteadyTime received{};  ///< when its request had been read, for durations
   std::uint64_t request_bytes = 0;
 };
 

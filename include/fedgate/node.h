@@ -28,17 +28,17 @@ struct Node {
   NodeId id;
   std::string name;
   std::string alias;
-  std::vector<std::string> endpoints;       ///< `https://host:port`, in order of preference
-  std::vector<std::string> trust_anchors;   ///< PEM certificates that may speak for this node and no other
-  std::vector<std::string> pins;            ///< SPKI SHA-256, lower-case hex; empty: any key the anchor certifies
-  std::vector<Domain> principal_domains;    ///< domains this node may vouch for
-  std::vector<ResourceId> resources;        ///< static routes: resources known to live there
+  std::vector<std::string> endpoints;      ///< `https://host:port`, in order of preference
+  std::vector<std::string> trust_anchors;  ///< PEM certificates that may speak for this node and no other
+  std::vector<std::string> pins;           ///< SPKI SHA-256, lower-case hex; empty: any key the anchor certifies
+  std::vector<Domain> principal_domains;   ///< domains this node may vouch for
+  std::vector<ResourceId> resources;       ///< static routes: resources known to live there
   /// Capabilities there that are known to have no effects, `resource/capability`: calls of them need no intent.
   std::vector<std::string> reads;
   TrustLevel trust_level = TrustLevel::untrusted;
   bool enabled = true;
   NodeSource source = NodeSource::operator_command;
-  std::string defined_at;                   ///< `file:line` where source is configuration
+  std::string defined_at;  ///< `file:line` where source is configuration
   std::optional<std::uint64_t> rate_limit_per_hour;
   std::map<std::string, std::string> metadata;
   std::optional<WallTime> trusted_since;

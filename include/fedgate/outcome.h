@@ -28,19 +28,19 @@ struct LeafReference {
 };
 
 struct Timing {
-  std::chrono::microseconds origin{};     ///< spent in the origin's gateway
-  std::chrono::microseconds network{};    ///< between the two gateways
-  std::chrono::microseconds target{};     ///< spent in the target's gateway
-  std::chrono::microseconds upstream{};   ///< spent in the service behind it
+  std::chrono::microseconds origin{};    ///< spent in the origin's gateway
+  std::chrono::microseconds network{};   ///< between the two gateways
+  std::chrono::microseconds target{};    ///< spent in the target's gateway
+  std::chrono::microseconds upstream{};  ///< spent in the service behind it
 };
 
 struct Outcome {
   Effect effect = Effect::not_sent;
-  std::optional<Error> error;             ///< empty exactly when effect is succeeded
-  DecidedBy decided_by = DecidedBy::none; ///< who turned it down, where error is set
+  std::optional<Error> error;              ///< empty exactly when effect is succeeded
+  DecidedBy decided_by = DecidedBy::none;  ///< who turned it down, where error is set
   std::uint64_t response_bytes = 0;
   Timing timing;
-  std::optional<LeafReference> counterparty;   ///< the other side's leaf for the same call, as it stated it
+  std::optional<LeafReference> counterparty;  ///< the other side's leaf for the same call, as it stated it
 
   [[nodiscard]] bool ok() const { return !error.has_value(); }
 };

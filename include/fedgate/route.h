@@ -12,10 +12,10 @@ namespace fedgate {
 
 struct Route {
   NodeId node;
-  std::string endpoint;   ///< `https://host:port`
+  std::string endpoint;  ///< `https://host:port`
   /// What the holder is known to say of the capability; `write`, the cautious one, where nothing is known.
   Access access = Access::write;
-  std::string why;        ///< for operators: what made routing choose it
+  std::string why;  ///< for operators: what made routing choose it
 };
 
 }  // namespace fedgate

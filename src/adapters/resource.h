@@ -21,7 +21,7 @@ struct Capability {
   Access access = Access::write;
   bool idempotent = false;
   std::chrono::milliseconds timeout{30'000};
-  std::string request;       ///< http: `GET /items/{sku}`
+  std::string request;  ///< http: `GET /items/{sku}`
   /// http: how arguments that the path does not name travel; `automatic`: query for GET, HEAD and DELETE, JSON
   /// body otherwise.
   enum class Arguments : std::uint8_t { automatic, query, body } arguments = Arguments::automatic;
@@ -31,10 +31,10 @@ struct Capability {
 struct Resource {
   ResourceId id;
   std::string name;
-  std::string type = "http"; ///< the adapter
-  std::string url;           ///< http: base URL of the service
-  std::vector<std::pair<std::string, std::string>> headers;   ///< http: fixed headers for the service
-  std::string authorization; ///< http: value of Authorization, from `authorization_file`; secret
+  std::string type = "http";                                 ///< the adapter
+  std::string url;                                           ///< http: base URL of the service
+  std::vector<std::pair<std::string, std::string>> headers;  ///< http: fixed headers for the service
+  std::string authorization;  ///< http: value of Authorization, from `authorization_file`; secret
   std::vector<Capability> capabilities;
   std::string defined_at;
 };
@@ -42,7 +42,10 @@ struct Resource {
 class ResourceTable {
  public:
   explicit ResourceTable(std::vector<Resource> resources);
-  struct Found { const Resource* resource = nullptr; const Capability* capability = nullptr; };
+  struct Found {
+    const Resource* resource = nullptr;
+    const Capability* capability = nullptr;
+  };
   /// capability null: the resource exists, the capability does not. Both null: neither.
   [[nodiscard]] Found find(const ResourceId& resource, const CapabilityId& capability) const;
   [[nodiscard]] const std::vector<Resource>& all() const { return resources_; }

@@ -111,22 +111,26 @@ Task<Result<void>> AdminApi::status(const Operator&, const net::Request&, std::s
   auto* store = &parts_.store;
   auto alive = co_await parts_.pool.run([store] { return store->ping(); });
   body["store"] = {{"kind", store->kind()}, {"ok", alive.has_value()}, {"detail", alive ? "" : alive.error().detail}};
-  if (!alive) body["attention"].push_back("the database cannot be reached; calls go on, their records wait in the journal");
+  if (!alive)
+    body["attention"].push_back("the database cannot be reached; calls go on, their records wait in the journal");
   answer_json(response, 200, body);
   co_return Result<void>{};
 }
 
-Task<Result<void>> AdminApi::list_nodes(const Operator&, const net::Request&, std::string_view, net::Response& response) {
+Task<Result<void>> AdminApi::list_nodes(const Operator&, const net::Request&, std::string_view,
+                                        net::Response& response) {
   nlohmann::json list = nlohmann::json::array();
   for (const Node& node : parts_.registry.table().load()->all()) list.push_back(node_view(node));
   answer_json(response, 200, {{"nodes", std::move(list)}});
   co_return Result<void>{};
 }
 
-Task<Result<void>> AdminApi::show_node(const Operator&, const net::Request&, std::string_view rest, net::Response& response) {
+Task<Result<void>> AdminApi::show_node(const Operator&, const net::Request&, std::string_view rest,
+                                       net::Response& response) {
   const auto table = parts_.registry.table().load();
   const Node* node = table->find_named(rest);
-  if (node == nullptr) co_return fail(Code::node_not_found, "no node " + std::string(rest) + "; `fedgate nodes list` shows all");
+  if (node == nullptr)
+    co_return fail(Code::node_not_found, "no node " + std::string(rest) + "; `fedgate nodes list` shows all");
   answer_json(response, 200, node_view(*node));
   co_return Result<void>{};
 }
@@ -147,7 +151,8 @@ Task<Result<void>> AdminApi::record(const Operator& who, EventType type, std::st
   co_return Result<void>{};
 }
 
-Task<Result<void>> AdminApi::add_node(const Operator& who, const net::Request& request, std::string_view, net::Response& response) {
+Task<Result<void>> AdminApi::add_node(const Operator& who, const net::Request& request, std::string_view,
+                                      net::Response& response) {
   if (auto ok = demand_json(request); !ok) co_return fail(ok.error());
   auto body = json::parse(request.body);
   if (!body) co_return fail(body.error());
@@ -157,8 +162,8 @@ Task<Result<void>> AdminApi::add_node(const Operator& who, const net::Request& r
   auto added = co_await parts_.pool.run([registry, node = *node] { return registry->add(node); });
   if (!added) co_return fail(added.error());
   const bool trusted = added->trust_level == TrustLevel::trusted;
-  auto recorded = co_await record(who, trusted ? EventType::federation_node_trusted : EventType::configuration_changed, "node_add",
-                                  added->id.str(), "");
+  auto recorded = co_await record(who, trusted ? EventType::federation_node_trusted : EventType::configuration_changed,
+                                  "node_add", added->id.str(), "");
   if (!recorded) co_return fail(recorded.error());
   parts_.log.info("node added", {{"node", added->id.view()}, {"by", who.name}});
   answer_json(response, 201, node_view(*added));
@@ -179,11 +184,13 @@ Task<Result<void>> AdminApi::change_node(const Operator& who, const net::Request
     } else if (key == "rate_limit_per_hour" && value.is_number_unsigned() && value != 0) {
       change.rate_limit_per_hour = value.get<std::uint64_t>();
     } else {
-      co_return fail(Code::bad_request, "only \"enabled\" (a boolean) and \"rate_limit_per_hour\" (a number from 1) can be changed");
+      co_return fail(Code::bad_request,
+                     "only \"enabled\" (a boolean) and \"rate_limit_per_hour\" (a number from 1) can be changed");
     }
   }
   auto* registry = &parts_.registry;
-  auto changed = co_await parts_.pool.run([registry, name = std::string(rest), change] { return registry->change(name, change); });
+  auto changed =
+      co_await parts_.pool.run([registry, name = std::string(rest), change] { return registry->change(name, change); });
   if (!changed) co_return fail(changed.error());
   auto recorded = co_await record(who, EventType::configuration_changed, action, changed->id.str(), "");
   if (!recorded) co_return fail(recorded.error());
@@ -192,7 +199,8 @@ Task<Result<void>> AdminApi::change_node(const Operator& who, const net::Request
   co_return Result<void>{};
 }
 
-Task<Result<void>> AdminApi::remove_node(const Operator& who, const net::Request&, std::string_view rest, net::Response& response) {
+Task<Result<void>> AdminApi::remove_node(const Operator& who, const net::Request&, std::string_view rest,
+                                         net::Response& response) {
   auto* registry = &parts_.registry;
   auto removed = co_await parts_.pool.run([registry, name = std::string(rest)] { return registry->remove(name); });
   if (!removed) co_return fail(removed.error());
@@ -203,14 +211,18 @@ Task<Result<void>> AdminApi::remove_node(const Operator& who, const net::Request
   co_return Result<void>{};
 }
 
-Task<Result<void>> AdminApi::routes(const Operator&, const net::Request& request, std::string_view, net::Response& response) {
+Task<Result<void>> AdminApi::routes(const Operator&, const net::Request& request, std::string_view,
+                                    net::Response& response) {
   const auto table = parts_.routes.load();
   const auto wanted = net::query_value(request.query(), "resource");
   nlohmann::json rows = nlohmann::json::array();
   for (const routing::RouteRow& row : table->rows()) {
     if (wanted && row.resource.view() != *wanted) continue;
-    rows.push_back({{"resource", row.resource.str()}, {"node", row.node.str()}, {"endpoint", row.endpoint},
-                    {"usable", row.usable}, {"why_not", row.why_not}});
+    rows.push_back({{"resource", row.resource.str()},
+                    {"node", row.node.str()},
+                    {"endpoint", row.endpoint},
+                    {"usable", row.usable},
+                    {"why_not", row.why_not}});
   }
   nlohmann::json body{{"routes", std::move(rows)}, {"choice", nullptr}, {"problem", ""}};
   if (wanted) {
@@ -229,7 +241,8 @@ Task<Result<void>> AdminApi::routes(const Operator&, const net::Request& request
   co_return Result<void>{};
 }
 
-Task<Result<void>> AdminApi::audit_events(const Operator&, const net::Request& request, std::string_view, net::Response& response) {
+Task<Result<void>> AdminApi::audit_events(const Operator&, const net::Request& request, std::string_view,
+                                          net::Response& response) {
   auto query = audit_query_from(request.query());
   if (!query) co_return fail(query.error());
   query->limit += 1;  // one more tells whether there is a next page
@@ -250,25 +263,30 @@ Task<Result<void>> AdminApi::audit_events(const Operator&, const net::Request& r
   }
   nlohmann::json events = nlohmann::json::array();
   for (const store::AuditRow& row : *rows) events.push_back(audit_view(row));
-  answer_json(response, 200, {{"events", std::move(events)}, {"next_cursor", std::move(next)},
-                              {"complete", shipper->position() >= newest}});
+  answer_json(
+      response, 200,
+      {{"events", std::move(events)}, {"next_cursor", std::move(next)}, {"complete", shipper->position() >= newest}});
   co_return Result<void>{};
 }
 
-Task<Result<void>> AdminApi::reload(const Operator& who, const net::Request&, std::string_view, net::Response& response) {
+Task<Result<void>> AdminApi::reload(const Operator& who, const net::Request&, std::string_view,
+                                    net::Response& response) {
   auto* face = &parts_.gateway;
   auto reloaded = co_await parts_.pool.run([face]() -> Result<GatewayFace::Reloaded> { return face->reload(); });
   if (!reloaded) co_return fail(reloaded.error());
   if (!reloaded->in_use) {
-    const Error error(Code::invalid_configuration, "the new configuration is not used, the old one stays; see findings");
-    nlohmann::json body{{"type", "about:blank"}, {"title", error.info().title}, {"status", 422}, {"code", error.info().wire_name},
-                        {"detail", error.detail}, {"success", false}, {"error", error.detail}, {"findings", reloaded->findings}};
+    const Error error(Code::invalid_configuration,
+                      "the new configuration is not used, the old one stays; see findings");
+    nlohmann::json body{{"type", "about:blank"},          {"title", error.info().title},   {"status", 422},
+                        {"code", error.info().wire_name}, {"detail", error.detail},        {"success", false},
+                        {"error", error.detail},          {"findings", reloaded->findings}};
     answer_json(response, 422, body);
     co_return Result<void>{};
   }
   auto recorded = co_await record(who, EventType::configuration_changed, "reload", parts_.own_id.str(), "");
   if (!recorded) co_return fail(recorded.error());
-  answer_json(response, 200, {{"reloaded", true}, {"findings", reloaded->findings}, {"pending_restart", reloaded->pending_restart}});
+  answer_json(response, 200,
+              {{"reloaded", true}, {"findings", reloaded->findings}, {"pending_restart", reloaded->pending_restart}});
   co_return Result<void>{};
 }
 

@@ -26,12 +26,16 @@ namespace fedgate::api {
 
 /// What the admin listener needs of the gateway as a whole; the composition root gives it as functions.
 struct GatewayFace {
-  std::function<nlohmann::json()> status;              ///< GET /api/v2/status, any worker, must not block
+  std::function<nlohmann::json()> status;  ///< GET /api/v2/status, any worker, must not block
   std::function<bool()> ready;
   std::function<bool()> alive;
   /// Blocks (reads files): run on the pool. The findings, whether the new configuration is in use, and what
   /// needs a restart.
-  struct Reloaded { bool in_use = false; std::vector<std::string> findings; std::vector<std::string> pending_restart; };
+  struct Reloaded {
+    bool in_use = false;
+    std::vector<std::string> findings;
+    std::vector<std::string> pending_restart;
+  };
   std::function<Reloaded()> reload;
 };
 
@@ -58,20 +62,33 @@ class AdminApi final : public net::Handler {
   struct Endpoint;
   static const std::vector<Endpoint>& endpoints();
 
-  Task<Result<void>> status(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> list_nodes(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> show_node(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> add_node(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> change_node(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> remove_node(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> routes(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> audit_events(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> reload(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> metrics(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> livez(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
-  Task<Result<void>> readyz(const Operator& who, const net::Request& request, std::string_view rest, net::Response& response);
+  Task<Result<void>> status(const Operator& who, const net::Request& request, std::string_view rest,
+                            net::Response& response);
+  Task<Result<void>> list_nodes(const Operator& who, const net::Request& request, std::string_view rest,
+                                net::Response& response);
+  Task<Result<void>> show_node(const Operator& who, const net::Request& request, std::string_view rest,
+                               net::Response& response);
+  Task<Result<void>> add_node(const Operator& who, const net::Request& request, std::string_view rest,
+                              net::Response& response);
+  Task<Result<void>> change_node(const Operator& who, const net::Request& request, std::string_view rest,
+                                 net::Response& response);
+  Task<Result<void>> remove_node(const Operator& who, const net::Request& request, std::string_view rest,
+                                 net::Response& response);
+  Task<Result<void>> routes(const Operator& who, const net::Request& request, std::string_view rest,
+                            net::Response& response);
+  Task<Result<void>> audit_events(const Operator& who, const net::Request& request, std::string_view rest,
+                                  net::Response& response);
+  Task<Result<void>> reload(const Operator& who, const net::Request& request, std::string_view rest,
+                            net::Response& response);
+  Task<Result<void>> metrics(const Operator& who, const net::Request& request, std::string_view rest,
+                             net::Response& response);
+  Task<Result<void>> livez(const Operator& who, const net::Request& request, std::string_view rest,
+                           net::Response& response);
+  Task<Result<void>> readyz(const Operator& who, const net::Request& request, std::string_view rest,
+                            net::Response& response);
   /// An operator's act goes into the trail before its answer leaves.
-  Task<Result<void>> record(const Operator& who, EventType type, std::string action, std::string subject, std::string reason);
+  Task<Result<void>> record(const Operator& who, EventType type, std::string action, std::string subject,
+                            std::string reason);
 
   Parts parts_;
 };

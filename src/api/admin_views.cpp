@@ -29,7 +29,8 @@ std::string rfc3339(WallTime time) {
 
 Result<WallTime> parse_rfc3339(std::string_view text) {
   const auto bad = [&] {
-    return fail(Code::bad_request, "\"" + std::string(text.substr(0, 40)) + "\" is not a time such as 2026-01-31T12:00:00Z or 2026-01-31");
+    return fail(Code::bad_request,
+                "\"" + std::string(text.substr(0, 40)) + "\" is not a time such as 2026-01-31T12:00:00Z or 2026-01-31");
   };
   const auto digits = [&](std::size_t at, std::size_t count, int& into) {
     if (at + count > text.size() || text[at] < '0' || text[at] > '9') return false;
@@ -37,13 +38,15 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     return problem == std::errc{} && end == text.data() + at + count;
   };
   std::tm parts{};
-  if (!digits(0, 4, parts.tm_year) || !digits(5, 2, parts.tm_mon) || !digits(8, 2, parts.tm_mday) || text[4] != '-' || text[7] != '-') {
+  if (!digits(0, 4, parts.tm_year) || !digits(5, 2, parts.tm_mon) || !digits(8, 2, parts.tm_mday) || text[4] != '-' ||
+      text[7] != '-') {
     return bad();
   }
   std::int64_t micros = 0;
   if (text.size() > 10) {
-    if (text.size() < 20 || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' || text[16] != ':' || text.back() != 'Z' ||
-        !digits(11, 2, parts.tm_hour) || !digits(14, 2, parts.tm_min) || !digits(17, 2, parts.tm_sec)) {
+    if (text.size() < 20 || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' || text[16] != ':' ||
+        text.back() != 'Z' || !digits(11, 2, parts.tm_hour) || !digits(14, 2, parts.tm_min) ||
+        !digits(17, 2, parts.tm_sec)) {
       return bad();
     }
     if (text.size() > 20) {
@@ -78,9 +81,11 @@ template <class Id>
 Result<std::vector<Id>> ids_from(const Json& body, const char* key) {
   std::vector<Id> out;
   if (!body.contains(key)) return out;
-  if (!body[key].is_array()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+  if (!body[key].is_array())
+    return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
   for (const auto& item : body[key]) {
-    if (!item.is_string()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+    if (!item.is_string())
+      return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
     auto id = Id::parse(item.get<std::string>());
     if (!id) return fail(id.error().in(key));
     out.push_back(std::move(*id));
@@ -91,9 +96,11 @@ Result<std::vector<Id>> ids_from(const Json& body, const char* key) {
 Result<std::vector<std::string>> texts_from(const Json& body, const char* key) {
   std::vector<std::string> out;
   if (!body.contains(key)) return out;
-  if (!body[key].is_array()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+  if (!body[key].is_array())
+    return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
   for (const auto& item : body[key]) {
-    if (!item.is_string()) return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
+    if (!item.is_string())
+      return fail(Code::bad_request, std::string("member \"") + key + "\" must be an array of strings");
     out.push_back(item.get<std::string>());
   }
   return out;
@@ -110,7 +117,8 @@ Json node_view(const Node& node) {
   Json anchors = Json::array();
   for (const std::string& pem : node.trust_anchors) {
     if (auto facts = trust::certificate_facts(pem)) {
-      anchors.push_back({{"subject", facts->subject}, {"sha256", to_hex(facts->sha256)}, {"not_after", rfc3339(facts->not_after)}});
+      anchors.push_back(
+          {{"subject", facts->subject}, {"sha256", to_hex(facts->sha256)}, {"not_after", rfc3339(facts->not_after)}});
     }
   }
   return {{"node_id", node.id.str()},
@@ -136,8 +144,9 @@ Json node_view(const Node& node) {
 
 Result<Node> node_from(const Json& body) {
   if (!body.is_object()) return fail(Code::bad_request, "the body must be an object");
-  static constexpr std::string_view known[] = {"node_id", "name", "alias", "endpoints", "trust_anchors", "pins", "principal_domains",
-                                               "resources", "reads", "rate_limit_per_hour", "trusted"};
+  static constexpr std::string_view known[] = {
+      "node_id",           "name",      "alias", "endpoints",           "trust_anchors", "pins",
+      "principal_domains", "resources", "reads", "rate_limit_per_hour", "trusted"};
   for (const auto& [key, value] : body.items()) {
     if (std::find(std::begin(known), std::end(known), key) == std::end(known)) {
       return fail(Code::bad_request, "unknown member \"" + key.substr(0, 64) + "\"");
@@ -157,9 +166,10 @@ Result<Node> node_from(const Json& body) {
   auto reads = texts_from(body, "reads");
   auto domains = ids_from<Domain>(body, "principal_domains");
   auto resources = ids_from<ResourceId>(body, "resources");
-  for (const Error* error : {name ? nullptr : &name.error(), alias ? nullptr : &alias.error(), endpoints ? nullptr : &endpoints.error(),
-                             anchors ? nullptr : &anchors.error(), pins ? nullptr : &pins.error(), reads ? nullptr : &reads.error(),
-                             domains ? nullptr : &domains.error(), resources ? nullptr : &resources.error()}) {
+  for (const Error* error :
+       {name ? nullptr : &name.error(), alias ? nullptr : &alias.error(), endpoints ? nullptr : &endpoints.error(),
+        anchors ? nullptr : &anchors.error(), pins ? nullptr : &pins.error(), reads ? nullptr : &reads.error(),
+        domains ? nullptr : &domains.error(), resources ? nullptr : &resources.error()}) {
     if (error != nullptr) return fail(*error);
   }
   node.name = std::move(*name);
@@ -185,15 +195,34 @@ Result<Node> node_from(const Json& body) {
 }
 
 Json audit_view(const store::AuditRow& row) {
-  Json view{{"log", row.log}, {"index", row.index}, {"time", rfc3339(row.timestamp)}, {"event", row.event_type},
-            {"phase", row.phase}, {"correlation_id", row.correlation_id}, {"attempt", row.attempt},
-            {"origin", row.source_node}, {"target", row.target_node}, {"principal", row.principal}, {"actor", row.actor},
-            {"credential", row.credential_id}, {"resource", row.resource}, {"protocol", row.resource_protocol},
-            {"capability", row.capability_id}, {"action", row.action}, {"decision", row.decision}, {"rule", row.policy_id},
-            {"outcome", row.outcome}, {"code", row.error_code}, {"reason", row.reason},
-            {"request_bytes", row.request_bytes}, {"response_bytes", row.response_bytes},
-            {"duration_us", row.duration_us}, {"upstream_us", row.upstream_us},
-            {"leaf_hash", to_hex(audit::leaf_hash(row.leaf))}, {"access", ""}, {"counterparty", nullptr}};
+  Json view{{"log", row.log},
+            {"index", row.index},
+            {"time", rfc3339(row.timestamp)},
+            {"event", row.event_type},
+            {"phase", row.phase},
+            {"correlation_id", row.correlation_id},
+            {"attempt", row.attempt},
+            {"origin", row.source_node},
+            {"target", row.target_node},
+            {"principal", row.principal},
+            {"actor", row.actor},
+            {"credential", row.credential_id},
+            {"resource", row.resource},
+            {"protocol", row.resource_protocol},
+            {"capability", row.capability_id},
+            {"action", row.action},
+            {"decision", row.decision},
+            {"rule", row.policy_id},
+            {"outcome", row.outcome},
+            {"code", row.error_code},
+            {"reason", row.reason},
+            {"request_bytes", row.request_bytes},
+            {"response_bytes", row.response_bytes},
+            {"duration_us", row.duration_us},
+            {"upstream_us", row.upstream_us},
+            {"leaf_hash", to_hex(audit::leaf_hash(row.leaf))},
+            {"access", ""},
+            {"counterparty", nullptr}};
   if (const auto parsed = json::parse(row.leaf); parsed && parsed->is_object()) {
     const Json& leaf = *parsed;
     if (leaf.contains("access")) view["access"] = leaf["access"];
@@ -203,7 +232,8 @@ Json audit_view(const store::AuditRow& row) {
 }
 
 std::string cursor_of(const store::AuditRow& row) {
-  return to_base64url(std::to_string(row.timestamp.time_since_epoch().count()) + ' ' + std::to_string(row.index) + ' ' + row.log);
+  return to_base64url(std::to_string(row.timestamp.time_since_epoch().count()) + ' ' + std::to_string(row.index) + ' ' +
+                      row.log);
 }
 
 namespace {

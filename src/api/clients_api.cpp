@@ -42,8 +42,11 @@ Task<> ClientsApi::handle(const net::Connection& connection, net::Request& reque
 }
 
 void ClientsApi::whoami(const Caller& caller, net::Response& response) const {
-  nlohmann::json body{{"node_id", own_id_.str()}, {"principal_id", caller.principal.str()}, {"groups", caller.groups},
-                      {"may_act_for", nlohmann::json::array()}, {"credential_id", caller.credential_id}};
+  nlohmann::json body{{"node_id", own_id_.str()},
+                      {"principal_id", caller.principal.str()},
+                      {"groups", caller.groups},
+                      {"may_act_for", nlohmann::json::array()},
+                      {"credential_id", caller.credential_id}};
   for (const PrincipalId& other : caller.may_act_for) body["may_act_for"].push_back(other.str());
   answer_json(response, 200, body);
 }

@@ -6,8 +6,8 @@
 
 #include "api/answers.h"
 #include "base/snapshot.h"
-#include "fedgate/clock.h"
 #include "federation/outbound.h"
+#include "fedgate/clock.h"
 #include "net/http_server.h"
 #include "trust/client_tokens.h"
 

@@ -32,11 +32,16 @@ Task<> PeersApi::handle(const net::Connection& connection, net::Request& request
     response.close = true;
     answer_problem(response, Error(Code::node_not_trusted, ""), Reader::stranger);
   } else if (path == "/api/v2/health" && request.method == "GET") {
-    answer_json(response, 200, {{"status", draining_() ? "draining" : "healthy"}, {"node_id", about_.node_id.str()},
-                                {"version", about_.version}});
+    answer_json(response, 200,
+                {{"status", draining_() ? "draining" : "healthy"},
+                 {"node_id", about_.node_id.str()},
+                 {"version", about_.version}});
   } else if (path == "/api/v2/federation/info" && request.method == "GET") {
-    answer_json(response, 200, {{"node_id", about_.node_id.str()}, {"name", about_.name}, {"version", about_.version},
-                                {"you", connection.peer->node.str()}});
+    answer_json(response, 200,
+                {{"node_id", about_.node_id.str()},
+                 {"name", about_.name},
+                 {"version", about_.version},
+                 {"you", connection.peer->node.str()}});
   } else {
     answer_problem(response, Error(Code::not_found, ""), Reader::stranger);
   }

@@ -64,7 +64,8 @@ Gateway::Gateway(std::shared_ptr<const config::Settings> settings, Environment e
   }
 }
 
-Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const config::Settings> settings, Environment environment) {
+Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const config::Settings> settings,
+                                                Environment environment) {
   std::unique_ptr<Gateway> gateway(new Gateway(std::move(settings), std::move(environment)));
   gateway->metrics_.build_info(std::string(version()), std::string(commit()));
   gateway->metrics_.config_reload_success().Set(1);
@@ -86,7 +87,8 @@ Result<void> Gateway::open_store() {
   if (!for_shipper) return fail(for_shipper.error());
   shipper_store_ = std::move(*for_shipper);
   registry_ = std::make_unique<nodes::Registry>(*store_, settings_->node.id, environment_.clock, log_);
-  registry_->on_change([this](const nodes::NodeTable& before, const nodes::NodeTable& after) { nodes_changed(before, after); });
+  registry_->on_change(
+      [this](const nodes::NodeTable& before, const nodes::NodeTable& after) { nodes_changed(before, after); });
   return registry_->load(settings_->nodes);
 }
 
@@ -95,7 +97,8 @@ Result<void> Gateway::open_journal() {
   audit::JournalOptions options{.directory = settings.audit.journal,
                                 .log_name = settings.node.id.str() + "/fedgate/log/" + settings.node.replica + "/1",
                                 .max_bytes = settings.audit.journal_max};
-  auto opened = audit::Journal::open(*environment_.disk, options, environment_.clock, environment_.entropy, log_, metrics_);
+  auto opened =
+      audit::Journal::open(*environment_.disk, options, environment_.clock, environment_.entropy, log_, metrics_);
   if (!opened) return fail(opened.error());
   journal_ = std::move(*opened);
   settle_open_intents();
@@ -194,41 +197,46 @@ void Gateway::build_lanes() {
   client_limits.header = settings.server_limits.header;
   // An answer wraps a result of at most limits.body.
   client_limits.body = settings.server_limits.body + 64 * 1024;
-  net::ServerOptions clients{.name = "clients", .limits = settings.server_limits, .hosts = host_names(settings, settings.clients.address)};
-  net::ServerOptions peers{.name = "peers", .limits = settings.server_limits, .hosts = host_names(settings, settings.peers.address)};
+  net::ServerOptions clients{
+      .name = "clients", .limits = settings.server_limits, .hosts = host_names(settings, settings.clients.address)};
+  net::ServerOptions peers{
+      .name = "peers", .limits = settings.server_limits, .hosts = host_names(settings, settings.peers.address)};
   peers.limits.body += 64 * 1024;
   for (unsigned i = 0; i < settings.threads; ++i) {
     workers_.push_back(std::make_unique<Worker>(i, environment_.clock));
-    lanes_.push_back(std::make_unique<Lane>(LaneParts{.worker = *workers_.back(),
-                                                      .around = *around_,
-                                                      .tokens = tokens_,
-                                                      .client_tls = [this] { return tls_.load()->peers_client; },
-                                                      .about = {settings.node.id, settings.node.name, std::string(version())},
-                                                      .draining = [this] { return state_ != State::ready; },
-                                                      .client_limits = client_limits,
-                                                      .clients_options = clients,
-                                                      .peers_options = peers}));
+    lanes_.push_back(
+        std::make_unique<Lane>(LaneParts{.worker = *workers_.back(),
+                                         .around = *around_,
+                                         .tokens = tokens_,
+                                         .client_tls = [this] { return tls_.load()->peers_client; },
+                                         .about = {settings.node.id, settings.node.name, std::string(version())},
+                                         .draining = [this] { return state_ != State::ready; },
+                                         .client_limits = client_limits,
+                                         .clients_options = clients,
+                                         .peers_options = peers}));
   }
-  admin_api_ = std::make_unique<api::AdminApi>(api::AdminApi::Parts{
-      .own_id = settings.node.id,
-      .operators = operators_,
-      .registry = *registry_,
-      .routes = routes_,
-      .store = *store_,
-      .journal = *journal_,
-      .shipper = *shipper_,
-      .pool = pool_,
-      .metrics = metrics_,
-      .clock = environment_.clock,
-      .log = log_,
-      .gateway = {.status = [this] { return status(); },
-                  .ready = [this] { return ready(); },
-                  .alive = [this] { return state_ != State::ended; },
-                  .reload = [this] { return reload(); }}});
+  admin_api_ = std::make_unique<api::AdminApi>(
+      api::AdminApi::Parts{.own_id = settings.node.id,
+                           .operators = operators_,
+                           .registry = *registry_,
+                           .routes = routes_,
+                           .store = *store_,
+                           .journal = *journal_,
+                           .shipper = *shipper_,
+                           .pool = pool_,
+                           .metrics = metrics_,
+                           .clock = environment_.clock,
+                           .log = log_,
+                           .gateway = {.status = [this] { return status(); },
+                                       .ready = [this] { return ready(); },
+                                       .alive = [this] { return state_ != State::ended; },
+                                       .reload = [this] { return reload(); }}});
   net::ServerOptions admin{.name = "admin", .limits = settings.server_limits, .hosts = {"localhost"}};
   admin_server_ = std::make_unique<net::HttpServer>(*workers_.front(), admin, *admin_api_, log_, metrics_);
   for (auto& worker : workers_) {
-    worker->start([this](const std::exception& error) { log_.error("bug: exception in the event loop", {{"what", error.what()}}); });
+    worker->start([this](const std::exception& error) {
+      log_.error("bug: exception in the event loop", {{"what", error.what()}});
+    });
   }
   Worker& first = *workers_.front();
   upkeep_ = std::make_unique<federation::Upkeep>(*around_, first.wheel());
@@ -276,7 +284,9 @@ Result<void> Gateway::open_listeners() {
 }
 
 namespace {
-std::string local_of(const std::unique_ptr<net::Listener>& listener) { return listener ? listener->local() : std::string(); }
+std::string local_of(const std::unique_ptr<net::Listener>& listener) {
+  return listener ? listener->local() : std::string();
+}
 }  // namespace
 
 std::string Gateway::peers_address() const { return local_of(peers_listener_); }
@@ -292,7 +302,8 @@ void Gateway::nodes_changed(const nodes::NodeTable& before, const nodes::NodeTab
     if (!old.usable()) continue;
     const Node* now = after.find(old.id);
     // Another anchor or pin may no longer stand behind a connection that is open.
-    const bool same = now != nullptr && now->usable() && now->trust_anchors == old.trust_anchors && now->pins == old.pins;
+    const bool same =
+        now != nullptr && now->usable() && now->trust_anchors == old.trust_anchors && now->pins == old.pins;
     if (!same) cut_off(old.id);
   }
 }
@@ -307,7 +318,8 @@ void Gateway::cut_off(const NodeId& node) {
       const auto closed = lane->peers_server.close_if(
           [&](const net::Connection& connection) { return connection.peer && connection.peer->node == node; });
       lane->peers.purge(node);
-      log_.info("peer cut off", {{"node", node.view()}, {"worker", lane->worker.index()}, {"connections_closed", closed}});
+      log_.info("peer cut off",
+                {{"node", node.view()}, {"worker", lane->worker.index()}, {"connections_closed", closed}});
     });
   }
 }
@@ -325,8 +337,8 @@ void Gateway::publish(const config::Settings& settings) {
 
 api::GatewayFace::Reloaded Gateway::reload() {
   const std::lock_guard lock(reload_mutex_);
-  config::Loaded loaded = environment_.reload_source ? environment_.reload_source()
-                                                     : config::load(settings_->file, environment_.clock);
+  config::Loaded loaded =
+      environment_.reload_source ? environment_.reload_source() : config::load(settings_->file, environment_.clock);
   api::GatewayFace::Reloaded report;
   std::string first_error;
   for (const config::Finding& finding : loaded.findings) {
@@ -374,7 +386,8 @@ nlohmann::json Gateway::status() const {
   body["name"] = settings_->node.name;
   body["version"] = version();
   body["commit"] = commit();
-  body["uptime_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(environment_.clock.steady() - started_).count();
+  body["uptime_seconds"] =
+      std::chrono::duration_cast<std::chrono::seconds>(environment_.clock.steady() - started_).count();
   body["state"] = state_ == State::ready ? "ready" : state_ == State::starting ? "starting" : "draining";
   body["threads"] = workers_.size();
   auto& attention = body["attention"] = nlohmann::json::array();
@@ -386,13 +399,22 @@ nlohmann::json Gateway::status() const {
     peers += lane->peers_server.connections();
   }
   if (peers_listener_) listeners.push_back({{"name", "peers"}, {"address", peers_address()}, {"connections", peers}});
-  if (clients_listener_) listeners.push_back({{"name", "clients"}, {"address", clients_address()}, {"connections", clients}});
-  if (admin_listener_) listeners.push_back({{"name", "admin"}, {"address", admin_address()}, {"connections", admin_server_->connections()}});
-  body["audit"] = {{"log", journal_->log_name()}, {"next_index", journal.next_index}, {"durable", journal.durable},
-                   {"shipped", shipped}, {"backlog", journal.durable - std::min(shipped, journal.durable)},
-                   {"failing", journal.failing}, {"problem", journal.problem}};
-  if (journal.failing) attention.push_back("the audit journal cannot be written, calls are refused: " + journal.problem);
-  const auto usable = std::count_if(table->all().begin(), table->all().end(), [](const Node& node) { return node.usable(); });
+  if (clients_listener_)
+    listeners.push_back({{"name", "clients"}, {"address", clients_address()}, {"connections", clients}});
+  if (admin_listener_)
+    listeners.push_back(
+        {{"name", "admin"}, {"address", admin_address()}, {"connections", admin_server_->connections()}});
+  body["audit"] = {{"log", journal_->log_name()},
+                   {"next_index", journal.next_index},
+                   {"durable", journal.durable},
+                   {"shipped", shipped},
+                   {"backlog", journal.durable - std::min(shipped, journal.durable)},
+                   {"failing", journal.failing},
+                   {"problem", journal.problem}};
+  if (journal.failing)
+    attention.push_back("the audit journal cannot be written, calls are refused: " + journal.problem);
+  const auto usable =
+      std::count_if(table->all().begin(), table->all().end(), [](const Node& node) { return node.usable(); });
   body["nodes"] = {{"total", table->all().size()}, {"usable", usable}};
   if (usable == 0) attention.push_back("no node is trusted and enabled: nobody can call, nobody can be called");
   if (auto facts = trust::certificate_facts(in_use_->tls.certificate_pem)) {
@@ -400,8 +422,11 @@ nlohmann::json Gateway::status() const {
     body["certificate"] = {{"not_after", api::rfc3339(facts->not_after)}, {"days_left", days}};
     if (days < 14) attention.push_back("our certificate expires in " + std::to_string(days) + " days");
   }
-  body["config"] = {{"file", settings_->file}, {"loaded_at", api::rfc3339(loaded_at_)}, {"reload_ok", reload_problem_.empty()},
-                    {"problem", reload_problem_}, {"pending_restart", pending_restart_}};
+  body["config"] = {{"file", settings_->file},
+                    {"loaded_at", api::rfc3339(loaded_at_)},
+                    {"reload_ok", reload_problem_.empty()},
+                    {"problem", reload_problem_},
+                    {"pending_restart", pending_restart_}};
   if (!reload_problem_.empty()) attention.push_back("the newest configuration was refused: " + reload_problem_);
   if (!pending_restart_.empty()) attention.push_back("changed settings wait for a restart; see config.pending_restart");
   return body;

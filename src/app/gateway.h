@@ -50,14 +50,15 @@ namespace fedgate::app {
 struct Environment {
   const Clock& clock = system_clock();
   const Entropy& entropy = system_entropy();
-  audit::Disk* disk = nullptr;                       ///< null: the real one
+  audit::Disk* disk = nullptr;  ///< null: the real one
   /// Where reload() reads from; empty: the file the settings came from.
   std::function<config::Loaded()> reload_source;
 };
 
 class Gateway {
  public:
-  static Result<std::unique_ptr<Gateway>> start(std::shared_ptr<const config::Settings> settings, Environment environment);
+  static Result<std::unique_ptr<Gateway>> start(std::shared_ptr<const config::Settings> settings,
+                                                Environment environment);
   /// Ends it at once if shutdown() was not called.
   ~Gateway();
   Gateway(const Gateway&) = delete;
@@ -108,8 +109,8 @@ class Gateway {
   [[nodiscard]] nlohmann::json status() const;
   void drain_lanes();
 
-  std::shared_ptr<const config::Settings> settings_;   // what it was started with
-  std::shared_ptr<const config::Settings> in_use_;     // the newest that was accepted; guarded by in_use_mutex_
+  std::shared_ptr<const config::Settings> settings_;  // what it was started with
+  std::shared_ptr<const config::Settings> in_use_;    // the newest that was accepted; guarded by in_use_mutex_
   Environment environment_;
   log::Logger log_;
   Metrics metrics_;
@@ -117,8 +118,8 @@ class Gateway {
   SteadyTime started_;
   std::atomic<State> state_{State::starting};
 
-  std::unique_ptr<store::Store> store_;            // nodes, queries: from the pool
-  std::unique_ptr<store::Store> shipper_store_;    // the shipper's own connection
+  std::unique_ptr<store::Store> store_;          // nodes, queries: from the pool
+  std::unique_ptr<store::Store> shipper_store_;  // the shipper's own connection
   std::unique_ptr<nodes::Registry> registry_;
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<audit::Shipper> shipper_;
@@ -141,7 +142,7 @@ class Gateway {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<federation::Upkeep> upkeep_;
-  std::unique_ptr<TaskGroup> background_;   // worker 0
+  std::unique_ptr<TaskGroup> background_;  // worker 0
   std::unique_ptr<api::AdminApi> admin_api_;
   std::unique_ptr<net::HttpServer> admin_server_;
   std::unique_ptr<net::Listener> peers_listener_, clients_listener_, admin_listener_;
@@ -149,8 +150,9 @@ class Gateway {
   std::shared_ptr<std::atomic<std::size_t>> heartbeats_ = std::make_shared<std::atomic<std::size_t>>(0);
   bool asked_ = false;
 
-  std::mutex reload_mutex_;           // one reload at a time, over files and the database
-  mutable std::mutex in_use_mutex_;   // guards in_use_ and what follows; status() takes it on a worker, so nobody blocks under it
+  std::mutex reload_mutex_;  // one reload at a time, over files and the database
+  mutable std::mutex
+      in_use_mutex_;  // guards in_use_ and what follows; status() takes it on a worker, so nobody blocks under it
   std::string reload_problem_;
   std::vector<std::string> pending_restart_;
   WallTime loaded_at_;

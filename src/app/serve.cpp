@@ -74,7 +74,8 @@ int serve(const std::string& config_file) {
   Gateway& gateway = **started;
   sd_notify(0, "READY=1");
   const auto watchdog = watchdog_interval();
-  const auto pause = watchdog.count() > 0 ? std::min(watchdog, std::chrono::milliseconds(1000)) : std::chrono::milliseconds(1000);
+  const auto pause =
+      watchdog.count() > 0 ? std::min(watchdog, std::chrono::milliseconds(1000)) : std::chrono::milliseconds(1000);
   for (;;) {
     const int signal = next_signal(signals, pause);
     if (signal == SIGTERM || signal == SIGINT) break;

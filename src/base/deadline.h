@@ -65,7 +65,7 @@ class DeadlineWheel {
   const Clock& clock_;
   asio::steady_timer timer_;
   std::array<Slot, slots> slots_;
-  long done_;          // the last turn whose slot was looked at; it is looked at again
+  long done_;  // the last turn whose slot was looked at; it is looked at again
   bool ticking_ = false;
 };
 

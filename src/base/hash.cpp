@@ -40,7 +40,8 @@ EVP_MAC_CTX* new_hmac_context() {
   demand(method != nullptr, "HMAC");
   EVP_MAC_CTX* const context = EVP_MAC_CTX_new(method);
   char digest[] = "SHA256";
-  const std::array params{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+  const std::array params{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                          OSSL_PARAM_construct_end()};
   demand(context != nullptr && EVP_MAC_CTX_set_params(context, params.data()) == 1, "HMAC-SHA-256");
   return context;
 }
@@ -68,7 +69,8 @@ std::uint32_t crc_portable(std::uint32_t crc, const std::uint8_t* data, std::siz
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) std::uint32_t crc_sse42(std::uint32_t crc, const std::uint8_t* data, std::size_t size) {
+__attribute__((target("sse4.2"))) std::uint32_t crc_sse42(std::uint32_t crc, const std::uint8_t* data,
+                                                          std::size_t size) {
   std::uint64_t wide = crc;
   for (; size >= sizeof(std::uint64_t); size -= sizeof(std::uint64_t), data += sizeof(std::uint64_t)) {
     std::uint64_t word = 0;
@@ -222,7 +224,8 @@ Result<Sha256> sha256_from_hex(std::string_view text) {
   Sha256 out{};
   const auto bytes = from_hex(text);
   if (!bytes) return fail(bytes.error().in("SHA-256"));
-  if (bytes->size() != out.size()) return fail(Code::bad_request, "SHA-256: 64 hexadecimal digits are wanted, not " + std::to_string(text.size()));
+  if (bytes->size() != out.size())
+    return fail(Code::bad_request, "SHA-256: 64 hexadecimal digits are wanted, not " + std::to_string(text.size()));
   std::memcpy(out.data(), bytes->data(), out.size());
   return out;
 }

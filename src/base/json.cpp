@@ -18,8 +18,8 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-constexpr unsigned depth_max = 1024;   // our own walk recurses
-constexpr std::size_t few = 8;         // keys that are compared pair by pair
+constexpr unsigned depth_max = 1024;  // our own walk recurses
+constexpr std::size_t few = 8;        // keys that are compared pair by pair
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -35,7 +35,7 @@ class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
 
-  void enter() {   // past the '{'
+  void enter() {  // past the '{'
     skip_space();
     ++at_;
   }
@@ -47,7 +47,7 @@ class Scanner {
     }
     skip_string();
     skip_space();
-    ++at_;   // ':'
+    ++at_;  // ':'
     skip_space();
     const std::size_t begin = at_;
     skip_value();
@@ -128,14 +128,20 @@ std::string refusal(std::string_view text, simdjson::error_code error, unsigned 
 
 Kind kind_of(dom::element element) {
   switch (element.type()) {
-    case dom::element_type::ARRAY: return Kind::array;
-    case dom::element_type::OBJECT: return Kind::object;
+    case dom::element_type::ARRAY:
+      return Kind::array;
+    case dom::element_type::OBJECT:
+      return Kind::object;
     case dom::element_type::INT64:
     case dom::element_type::UINT64:
-    case dom::element_type::DOUBLE: return Kind::number;
-    case dom::element_type::STRING: return Kind::string;
-    case dom::element_type::BOOL: return Kind::boolean;
-    case dom::element_type::NULL_VALUE: return Kind::null;
+    case dom::element_type::DOUBLE:
+      return Kind::number;
+    case dom::element_type::STRING:
+      return Kind::string;
+    case dom::element_type::BOOL:
+      return Kind::boolean;
+    case dom::element_type::NULL_VALUE:
+      return Kind::null;
   }
   return Kind::null;
 }
@@ -172,7 +178,8 @@ void append_canonical_object(std::string& out, dom::object object) {
 
 void append_canonical(std::string& out, dom::element element) {
   switch (element.type()) {
-    case dom::element_type::OBJECT: return append_canonical_object(out, element.get_object().value_unsafe());
+    case dom::element_type::OBJECT:
+      return append_canonical_object(out, element.get_object().value_unsafe());
     case dom::element_type::ARRAY: {
       out += '[';
       bool first = true;
@@ -184,12 +191,20 @@ void append_canonical(std::string& out, dom::element element) {
       return;
     }
     // Every number is an IEEE double here (RFC 8785 section 3.2.2.3), large integers too.
-    case dom::element_type::INT64: return append_number(out, static_cast<double>(element.get_int64().value_unsafe()));
-    case dom::element_type::UINT64: return append_number(out, static_cast<double>(element.get_uint64().value_unsafe()));
-    case dom::element_type::DOUBLE: return append_number(out, element.get_double().value_unsafe());
-    case dom::element_type::STRING: return append_string(out, element.get_string().value_unsafe());
-    case dom::element_type::BOOL: out += element.get_bool().value_unsafe() ? "true" : "false"; return;
-    case dom::element_type::NULL_VALUE: out += "null"; return;
+    case dom::element_type::INT64:
+      return append_number(out, static_cast<double>(element.get_int64().value_unsafe()));
+    case dom::element_type::UINT64:
+      return append_number(out, static_cast<double>(element.get_uint64().value_unsafe()));
+    case dom::element_type::DOUBLE:
+      return append_number(out, element.get_double().value_unsafe());
+    case dom::element_type::STRING:
+      return append_string(out, element.get_string().value_unsafe());
+    case dom::element_type::BOOL:
+      out += element.get_bool().value_unsafe() ? "true" : "false";
+      return;
+    case dom::element_type::NULL_VALUE:
+      out += "null";
+      return;
   }
 }
 
@@ -202,7 +217,7 @@ struct Parser::Impl {
   std::size_t capacity = 0;
   unsigned allocated_depth = 0;
   std::vector<Field> fields;
-  std::vector<std::string_view> keys;   // those of the objects that the walk is in, outermost first
+  std::vector<std::string_view> keys;  // those of the objects that the walk is in, outermost first
 
   Result<void> reserve(std::size_t size);
   Result<dom::element> read(std::string_view text);
@@ -231,7 +246,8 @@ Result<dom::element> Parser::Impl::read(std::string_view text) {
     return fail(Code::payload_too_large, "a JSON text of " + std::to_string(text.size()) + " bytes; at most " +
                                              std::to_string(limits.bytes) + " are allowed");
   }
-  if (text.starts_with(byte_order_mark)) return fail(Code::invalid_json, "JSON begins with a byte order mark at byte 0");
+  if (text.starts_with(byte_order_mark))
+    return fail(Code::invalid_json, "JSON begins with a byte order mark at byte 0");
   if (auto reserved = reserve(text.size()); !reserved) return fail(std::move(reserved.error()));
   if (!text.empty()) std::memcpy(padded.data(), text.data(), text.size());
   std::memset(padded.data() + text.size(), ' ', simdjson::SIMDJSON_PADDING);
@@ -246,7 +262,7 @@ Result<dom::element> Parser::Impl::read(std::string_view text) {
 
 Result<void> Parser::Impl::walk(dom::element element, unsigned depth) {
   const auto is_container = [](dom::element value) { return value.is_object() || value.is_array(); };
-  if (is_container(element) && depth > limits.depth) {   // simdjson does not count a container that is empty
+  if (is_container(element) && depth > limits.depth) {  // simdjson does not count a container that is empty
     return fail(Code::invalid_json, refusal({}, simdjson::DEPTH_ERROR, limits.depth));
   }
   if (element.is_object()) {
@@ -283,7 +299,8 @@ Result<void> Parser::Impl::refuse_duplicates(std::size_t first) {
     }
     return {};
   }
-  std::ranges::sort(own, [](std::string_view a, std::string_view b) { return a.size() != b.size() ? a.size() < b.size() : a < b; });
+  std::ranges::sort(
+      own, [](std::string_view a, std::string_view b) { return a.size() != b.size() ? a.size() < b.size() : a < b; });
   const auto twin = std::ranges::adjacent_find(own);
   if (twin != own.end()) return refuse(*twin);
   return {};

@@ -21,17 +21,17 @@ namespace fedgate::json {
 
 struct Limits {
   std::size_t bytes = 1024 * 1024;
-  unsigned depth = 32;   ///< nested arrays and objects; the outermost counts as 1
+  unsigned depth = 32;  ///< nested arrays and objects; the outermost counts as 1
 };
 
 enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
 
 /// One member of the outermost object.
 struct Field {
-  std::string_view key;    ///< unescaped
+  std::string_view key;  ///< unescaped
   Kind kind = Kind::null;
-  std::string_view raw;    ///< the value's text as it stands in the input, without surrounding space
-  std::string_view text;   ///< kind string: the unescaped value; else empty
+  std::string_view raw;   ///< the value's text as it stands in the input, without surrounding space
+  std::string_view text;  ///< kind string: the unescaped value; else empty
 };
 
 class Parser {

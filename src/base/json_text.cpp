@@ -33,7 +33,7 @@ constexpr auto escapes = [] {
 void append_string(std::string& out, std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   out += '"';
-  std::size_t plain = 0;   // begin of the run that is copied as it is
+  std::size_t plain = 0;  // begin of the run that is copied as it is
   std::size_t i = 0;
   const auto copy_run = [&] { out.append(text.substr(plain, i - plain)); };
   while (i < text.size()) {
@@ -62,21 +62,22 @@ void append_string(std::string& out, std::string_view text) {
 
 void append_number(std::string& out, double value) {
   if (!std::isfinite(value)) {
-    out += "null";   // what ECMAScript's JSON.stringify writes; RFC 8785 has no text for it
+    out += "null";  // what ECMAScript's JSON.stringify writes; RFC 8785 has no text for it
     return;
   }
   if (value == 0) {
-    out += '0';   // minus zero too
+    out += '0';  // minus zero too
     return;
   }
   std::array<char, 32> buffer{};
-  constexpr double exact = 9007199254740992.0;   // 2^53: whole numbers up to here are written out in full
+  constexpr double exact = 9007199254740992.0;  // 2^53: whole numbers up to here are written out in full
   if (value >= -exact && value <= exact && value == std::trunc(value)) {
     const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), static_cast<std::int64_t>(value)).ptr;
     out.append(buffer.data(), end);
     return;
   }
-  const auto written = std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::abs(value), std::chars_format::scientific);
+  const auto written =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::abs(value), std::chars_format::scientific);
   const std::string_view shortest(buffer.data(), static_cast<std::size_t>(written.ptr - buffer.data()));
   const std::size_t e = shortest.find('e');
   std::string digits(shortest.substr(0, 1));

@@ -26,28 +26,38 @@ namespace fedgate::log {
 namespace {
 
 constexpr std::size_t queue_bound = 8192;
-constexpr std::size_t value_max = 2048;   // a stranger's text does not fill the disk
+constexpr std::size_t value_max = 2048;  // a stranger's text does not fill the disk
 constexpr std::string_view cut_mark = "...";
 constexpr std::chrono::seconds flush_bound{2};
 
 spdlog::level::level_enum spd_level(Level level) {
   switch (level) {
-    case Level::trace: return spdlog::level::trace;
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
+    case Level::trace:
+      return spdlog::level::trace;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 std::string_view padded_name(Level level) {
   switch (level) {
-    case Level::trace: return "TRACE";
-    case Level::debug: return "DEBUG";
-    case Level::info: return "INFO ";
-    case Level::warning: return "WARN ";
-    case Level::error: return "ERROR";
+    case Level::trace:
+      return "TRACE";
+    case Level::debug:
+      return "DEBUG";
+    case Level::info:
+      return "INFO ";
+    case Level::warning:
+      return "WARN ";
+    case Level::error:
+      return "ERROR";
   }
   return "INFO ";
 }
@@ -59,10 +69,11 @@ void append_time(std::string& out) {
   const year_month_day date(day);
   const hh_mm_ss time(now - day);
   std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
-                                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                   static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                                   static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
+  const int length =
+      std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                    static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                    static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
   out.append(text.data(), static_cast<std::size_t>(length));
 }
 
@@ -108,9 +119,8 @@ void append_quoted(std::string& out, std::string_view text) {
 }
 
 bool plain(std::string_view text) {
-  return !text.empty() && text.size() <= value_max && std::ranges::all_of(text, [](char c) {
-    return c > ' ' && c <= '~' && c != '"' && c != '\\' && c != '=';
-  });
+  return !text.empty() && text.size() <= value_max &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\\' && c != '='; });
 }
 
 void append_value(std::string& out, const Field& field, Format format) {
@@ -164,7 +174,8 @@ class Output final : public spdlog::sinks::sink {
     if (file.empty()) return;
     descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (descriptor_ < 0) {
-      throw std::system_error(errno, std::generic_category(), "the log file " + file + " cannot be opened for appending");
+      throw std::system_error(errno, std::generic_category(),
+                              "the log file " + file + " cannot be opened for appending");
     }
   }
   ~Output() override {
@@ -214,17 +225,22 @@ Result<Level> level_from(std::string_view text) {
   for (const Level level : {Level::trace, Level::debug, Level::info, Level::warning, Level::error}) {
     if (to_string(level) == text) return level;
   }
-  return fail(Code::invalid_configuration, "a log level is trace, debug, info, warning or error, not '" +
-                                               std::string(text.substr(0, 32)) + "'");
+  return fail(Code::invalid_configuration,
+              "a log level is trace, debug, info, warning or error, not '" + std::string(text.substr(0, 32)) + "'");
 }
 
 std::string_view to_string(Level level) {
   switch (level) {
-    case Level::trace: return "trace";
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
+    case Level::trace:
+      return "trace";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
   }
   return "info";
 }
@@ -234,7 +250,8 @@ struct Logger::Impl {
       : format(options.format),
         output(std::make_shared<Output>(options.file)),
         pool(std::make_shared<spdlog::details::thread_pool>(queue_bound, 1, leave_signals_to_main)),
-        logger(std::make_shared<spdlog::async_logger>("fedgate", output, pool, spdlog::async_overflow_policy::overrun_oldest)) {
+        logger(std::make_shared<spdlog::async_logger>("fedgate", output, pool,
+                                                      spdlog::async_overflow_policy::overrun_oldest)) {
     logger->set_level(spd_level(options.level));
   }
   // The pool first: its thread writes what is queued, and still uses the logger.
@@ -251,13 +268,14 @@ struct Logger::Impl {
     if (!losses_due.compare_exchange_strong(due, next, std::memory_order_relaxed)) return;
     const std::uint64_t lost = pool->overrun_counter();
     if (const std::uint64_t told = losses_told.exchange(lost); lost > told) {
-      logger->log(spdlog::level::warn, line(format, Level::warning, "log lines were dropped", {{"lines", lost - told}}));
+      logger->log(spdlog::level::warn,
+                  line(format, Level::warning, "log lines were dropped", {{"lines", lost - told}}));
     }
   }
 
   Format format;
   std::shared_ptr<Output> output;
-  std::shared_ptr<spdlog::details::thread_pool> pool;   // of this logger alone; its end writes what is queued
+  std::shared_ptr<spdlog::details::thread_pool> pool;  // of this logger alone; its end writes what is queued
   std::shared_ptr<spdlog::async_logger> logger;
   std::atomic<std::int64_t> losses_due{0};
   std::atomic<std::uint64_t> losses_told{0};

@@ -27,7 +27,7 @@ std::string_view to_string(Level level);
 struct Options {
   Level level = Level::info;
   Format format = Format::json;
-  std::string file;   ///< empty: stderr
+  std::string file;  ///< empty: stderr
 };
 
 struct Field {
@@ -58,10 +58,18 @@ class Logger {
   /// `event` is a fixed English phrase, so that lines can be searched for; what varies goes into fields.
   /// Every line of a call carries {"correlation_id", …}.
   void write(Level level, std::string_view event, std::initializer_list<Field> fields = {}) const;
-  void debug(std::string_view event, std::initializer_list<Field> fields = {}) const { write(Level::debug, event, fields); }
-  void info(std::string_view event, std::initializer_list<Field> fields = {}) const { write(Level::info, event, fields); }
-  void warning(std::string_view event, std::initializer_list<Field> fields = {}) const { write(Level::warning, event, fields); }
-  void error(std::string_view event, std::initializer_list<Field> fields = {}) const { write(Level::error, event, fields); }
+  void debug(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    write(Level::debug, event, fields);
+  }
+  void info(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    write(Level::info, event, fields);
+  }
+  void warning(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    write(Level::warning, event, fields);
+  }
+  void error(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    write(Level::error, event, fields);
+  }
   void set_level(Level level);
   /// Waits, at most two seconds, until what was written before is out.
   void flush() const;

@@ -35,9 +35,11 @@ std::string text_of(std::string_view view) { return std::string(view); }
 
 struct Metrics::Families {
   explicit Families(prometheus::Registry& r)
-      : requests(counters(r, "requests_total", "Federated calls, by counterparty, direction (in, out) and HTTP status")),
+      : requests(
+            counters(r, "requests_total", "Federated calls, by counterparty, direction (in, out) and HTTP status")),
         request_duration(histograms(r, "request_duration_seconds", "Time from a request read to its answer written")),
-        call_phase(histograms(r, "call_phase_seconds", "Time of a call by where it was spent: origin, network, target, upstream")),
+        call_phase(histograms(r, "call_phase_seconds",
+                              "Time of a call by where it was spent: origin, network, target, upstream")),
         denials(counters(r, "denials_total", "Calls that were turned down, by who decided and the error code")),
         errors(counters(r, "errors_total", "Answers that were errors, by error code")),
         tls_handshakes(counters(r, "tls_handshakes_total", "TLS handshakes by side (server, client) and result")),
@@ -48,10 +50,12 @@ struct Metrics::Families {
         invocations(counters(r, "invocation_requests_total", "Calls of local resources by protocol and result")),
         invocation_duration(histograms(r, "invocation_duration_seconds", "Time that local resources took to answer")),
         config_reload(counters(r, "config_reload_total", "Reloads of the configuration by result")),
-        config_reload_success(gauges(r, "config_reload_success", "1: the newest configuration is in use; 0: it was refused").Add({})),
+        config_reload_success(
+            gauges(r, "config_reload_success", "1: the newest configuration is in use; 0: it was refused").Add({})),
         audit_backlog(gauges(r, "audit_backlog", "Records in the journal that the database does not have yet").Add({})),
         audit_records(counters(r, "audit_records_total", "Records made durable in the journal").Add({})),
-        audit_refusals(counters(r, "audit_refusals_total", "Calls refused because the journal could not be written").Add({})),
+        audit_refusals(
+            counters(r, "audit_refusals_total", "Calls refused because the journal could not be written").Add({})),
         connections(gauges(r, "connections", "Open connections by listener")),
         rejected_connections(counters(r, "rejected_connections_total", "Connections closed before a request was read")),
         build_info(gauges(r, "build_info", "1, with the version and commit as labels")) {}
@@ -84,7 +88,9 @@ Metrics::~Metrics() = default;
 Counter& Metrics::requests(const std::string& node, std::string_view direction, std::string_view status) {
   return families_->requests.Add({{"node", node}, {"direction", text_of(direction)}, {"status", text_of(status)}});
 }
-Histogram& Metrics::request_duration(const std::string& node) { return add(families_->request_duration, {{"node", node}}); }
+Histogram& Metrics::request_duration(const std::string& node) {
+  return add(families_->request_duration, {{"node", node}});
+}
 Histogram& Metrics::call_phase(const std::string& node, std::string_view phase) {
   return add(families_->call_phase, {{"node", node}, {"phase", text_of(phase)}});
 }
@@ -104,19 +110,25 @@ Counter& Metrics::rate_limit_hits(const std::string& node, std::string_view limi
 Counter& Metrics::trust_verification(std::string_view result) {
   return families_->trust_verification.Add({{"result", text_of(result)}});
 }
-Counter& Metrics::route_lookups(std::string_view result) { return families_->route_lookups.Add({{"result", text_of(result)}}); }
+Counter& Metrics::route_lookups(std::string_view result) {
+  return families_->route_lookups.Add({{"result", text_of(result)}});
+}
 Counter& Metrics::invocations(std::string_view resource_protocol, std::string_view result) {
   return families_->invocations.Add({{"resource_protocol", text_of(resource_protocol)}, {"result", text_of(result)}});
 }
 Histogram& Metrics::invocation_duration(std::string_view resource_protocol) {
   return add(families_->invocation_duration, {{"resource_protocol", text_of(resource_protocol)}});
 }
-Counter& Metrics::config_reload(std::string_view result) { return families_->config_reload.Add({{"result", text_of(result)}}); }
+Counter& Metrics::config_reload(std::string_view result) {
+  return families_->config_reload.Add({{"result", text_of(result)}});
+}
 Gauge& Metrics::config_reload_success() { return families_->config_reload_success; }
 Gauge& Metrics::audit_backlog() { return families_->audit_backlog; }
 Counter& Metrics::audit_records() { return families_->audit_records; }
 Counter& Metrics::audit_refusals() { return families_->audit_refusals; }
-Gauge& Metrics::connections(std::string_view listener) { return families_->connections.Add({{"listener", text_of(listener)}}); }
+Gauge& Metrics::connections(std::string_view listener) {
+  return families_->connections.Add({{"listener", text_of(listener)}});
+}
 Counter& Metrics::rejected_connections(std::string_view listener, std::string_view reason) {
   return families_->rejected_connections.Add({{"listener", text_of(listener)}, {"reason", text_of(reason)}});
 }

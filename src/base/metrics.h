@@ -30,7 +30,7 @@ class Metrics {
   prometheus::Histogram& call_phase(const std::string& node, std::string_view phase);
   prometheus::Counter& denials(const std::string& node, std::string_view decided_by, std::string_view code);
   prometheus::Counter& errors(std::string_view code);
-  prometheus::Counter& tls_handshakes(std::string_view side, std::string_view result);   // side: server, client
+  prometheus::Counter& tls_handshakes(std::string_view side, std::string_view result);  // side: server, client
   prometheus::Gauge& certificate_expiry_days(const std::string& subject);
   prometheus::Counter& rate_limit_hits(const std::string& node, std::string_view limit);
   prometheus::Counter& trust_verification(std::string_view result);
@@ -38,10 +38,10 @@ class Metrics {
   prometheus::Counter& invocations(std::string_view resource_protocol, std::string_view result);
   prometheus::Histogram& invocation_duration(std::string_view resource_protocol);
   prometheus::Counter& config_reload(std::string_view result);
-  prometheus::Gauge& config_reload_success();   // 1: the newest configuration is in use; 0: it was refused
-  prometheus::Gauge& audit_backlog();           // records in the journal that the database does not have yet
+  prometheus::Gauge& config_reload_success();  // 1: the newest configuration is in use; 0: it was refused
+  prometheus::Gauge& audit_backlog();          // records in the journal that the database does not have yet
   prometheus::Counter& audit_records();
-  prometheus::Counter& audit_refusals();        // calls refused because the journal could not be written
+  prometheus::Counter& audit_refusals();  // calls refused because the journal could not be written
   prometheus::Gauge& connections(std::string_view listener);
   prometheus::Counter& rejected_connections(std::string_view listener, std::string_view reason);
   void build_info(const std::string& version, const std::string& commit);
@@ -50,7 +50,7 @@ class Metrics {
   [[nodiscard]] std::string text() const;
 
  private:
-  struct Families;   // one prometheus::Family per method above
+  struct Families;  // one prometheus::Family per method above
   prometheus::Registry registry_;
   std::unique_ptr<Families> families_;
 };

@@ -31,7 +31,8 @@ TaskGroup::~TaskGroup() {
 
 Result<void> TaskGroup::spawn(Task<> task) {
   if (closed_) return fail(Code::draining, "this part of the gateway is shutting down");
-  if (running_.size() >= bound_) return fail(Code::overloaded, "too many tasks at once (" + std::to_string(bound_) + ")");
+  if (running_.size() >= bound_)
+    return fail(Code::overloaded, "too many tasks at once (" + std::to_string(bound_) + ")");
   auto entry = running_.emplace(running_.end());
   asio::co_spawn(executor_, run(entry, std::move(task)), Ending{this, entry});
   return {};

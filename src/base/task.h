@@ -8,9 +8,9 @@
 // behind `co_await shielded();`.
 #pragma once
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -39,9 +39,7 @@ inline constexpr auto use_tuple = asio::as_tuple(use_task);
 
 /// From here on the awaiting coroutine neither sees nor obeys cancellation, including one that has already
 /// happened. Only for short, bounded endings.
-[[nodiscard]] inline auto shielded() {
-  return asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-}
+[[nodiscard]] inline auto shielded() { return asio::this_coro::reset_cancellation_state(asio::disable_cancellation()); }
 
 /// Owns coroutines on one executor. Not thread-safe: every call on the executor's thread.
 class TaskGroup {
@@ -77,7 +75,7 @@ class TaskGroup {
   std::size_t bound_;
   std::function<void(const std::exception&)> failed_;
   Running running_;
-  Running ended_;   // kept while cancel() emits
+  Running ended_;  // kept while cancel() emits
   asio::steady_timer empty_;
   bool closed_ = false;
   bool cancelling_ = false;

@@ -49,7 +49,8 @@ void Worker::stop() {
 
 void Worker::run_and_wait(std::function<Task<>()> task) {
   if (!thread_.joinable()) throw std::logic_error("run_and_wait() before start()");
-  if (std::this_thread::get_id() == thread_.get_id()) throw std::logic_error("run_and_wait() on the worker's own thread");
+  if (std::this_thread::get_id() == thread_.get_id())
+    throw std::logic_error("run_and_wait() on the worker's own thread");
   std::promise<void> ended;
   asio::co_spawn(
       io_, [&task]() -> Task<> { return task(); },

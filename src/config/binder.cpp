@@ -11,11 +11,16 @@ namespace {
 
 std::string_view kind_text(Value::Kind kind) {
   switch (kind) {
-    case Value::Kind::null: return "nothing";
-    case Value::Kind::scalar: return "a single value";
-    case Value::Kind::sequence: return "a list";
-    case Value::Kind::mapping: return "a mapping";
-    case Value::Kind::refused: break;
+    case Value::Kind::null:
+      return "nothing";
+    case Value::Kind::scalar:
+      return "a single value";
+    case Value::Kind::sequence:
+      return "a list";
+    case Value::Kind::mapping:
+      return "a mapping";
+    case Value::Kind::refused:
+      break;
   }
   return "something else";
 }
@@ -40,7 +45,8 @@ std::vector<const Member*> Binder::all(std::string_view key) {
 }
 
 void Binder::refuse_twice(std::string_view key, const Member& first, const Member& again) {
-  report_.error(again.key.place, called(key) + " is given twice, first at " + report_.at(first.key.place) + "; remove one");
+  report_.error(again.key.place,
+                called(key) + " is given twice, first at " + report_.at(first.key.place) + "; remove one");
 }
 
 const Value* Binder::one(std::string_view key) {
@@ -111,7 +117,8 @@ void Binder::url(std::string_view key, draft::Text& into, const About& about) {
 }
 
 void Binder::range_error(std::string_view key, const Value& value, const std::string& least, const std::string& most) {
-  report_.error(value.place, called(key) + " is " + shorten(value.text) + ", but must be from " + least + " to " + most);
+  report_.error(value.place,
+                called(key) + " is " + shorten(value.text) + ", but must be from " + least + " to " + most);
 }
 
 void Binder::number(std::string_view key, draft::Number& into, Range range, const About& about) {
@@ -120,7 +127,8 @@ void Binder::number(std::string_view key, draft::Number& into, Range range, cons
   const auto least = std::to_string(range.least);
   const auto most = std::to_string(range.most);
   if (!value->plain) {
-    report_.error(value->place, called(key) + " must be a whole number from " + least + " to " + most + ", without quotes");
+    report_.error(value->place,
+                  called(key) + " must be a whole number from " + least + " to " + most + ", without quotes");
     return;
   }
   auto parsed = parse_whole_number(value->text);
@@ -142,8 +150,10 @@ void Binder::rate(std::string_view key, draft::Number& into, const About& about)
   constexpr std::uint64_t most = 1'000'000'000;
   const Value* value = scalar(key, into, about);
   if (value == nullptr) return;
-  auto parsed = value->text.find('/') == std::string::npos ? parse_whole_number(value->text) : parse_rate_per_hour(value->text);
-  if (parsed && (*parsed < 1 || *parsed > most)) return range_error(key, *value, "1", std::to_string(most) + " per hour");
+  auto parsed =
+      value->text.find('/') == std::string::npos ? parse_whole_number(value->text) : parse_rate_per_hour(value->text);
+  if (parsed && (*parsed < 1 || *parsed > most))
+    return range_error(key, *value, "1", std::to_string(most) + " per hour");
   set(key, into, *value, std::move(parsed));
 }
 
@@ -197,7 +207,8 @@ void Binder::dictionary(std::string_view key, draft::Dictionary& into, const Abo
     for (const auto& member : mapping->members) {
       const auto inner = std::string(key) + "." + shorten(member.key.text);
       if (const auto [first, fresh] = seen.emplace(member.key.text, member.key.place); !fresh) {
-        report_.error(member.key.place, called(inner) + " is given twice, first at " + report_.at(first->second) + "; remove one");
+        report_.error(member.key.place,
+                      called(inner) + " is given twice, first at " + report_.at(first->second) + "; remove one");
         continue;
       }
       if (!line_of_text(inner, member.value)) continue;
@@ -216,12 +227,13 @@ std::vector<const Value*> Binder::group_values(std::string_view key, bool may_be
   for (const auto* member : found) {
     const auto& value = member->value;
     values.push_back(&value);
-    if (const auto [first, fresh] = by_file.emplace(value.place.file, member); !fresh) refuse_twice(key, *first->second, *member);
+    if (const auto [first, fresh] = by_file.emplace(value.place.file, member); !fresh)
+      refuse_twice(key, *first->second, *member);
     if (value.kind == Value::Kind::scalar && may_be_off && value.text == "off") {
       off = true;
     } else if (value.kind == Value::Kind::scalar || value.kind == Value::Kind::sequence) {
-      report_.error(value.place, called(key) + " must be a mapping, `{key: value}`" + (may_be_off ? ", or off" : "") + ", not " +
-                                     std::string(kind_text(value.kind)));
+      report_.error(value.place, called(key) + " must be a mapping, `{key: value}`" + (may_be_off ? ", or off" : "") +
+                                     ", not " + std::string(kind_text(value.kind)));
     }
   }
   if (off && by_file.size() > 1) refuse_twice(key, *found.front(), *found.back());
@@ -246,7 +258,8 @@ std::vector<const Value*> Binder::list_items(std::string_view key, bool concaten
       if (item.kind == Value::Kind::mapping) {
         items.push_back(&item);
       } else if (item.kind != Value::Kind::refused) {
-        report_.error(item.place, "an item of " + called(key) + " must be a mapping, `{key: value}`, not " + std::string(kind_text(item.kind)));
+        report_.error(item.place, "an item of " + called(key) + " must be a mapping, `{key: value}`, not " +
+                                      std::string(kind_text(item.kind)));
       }
     }
   }
@@ -258,7 +271,8 @@ void Binder::report_duplicates(std::string_view key, const std::vector<std::pair
   for (const auto& [id, place] : ids) {
     if (id.empty()) continue;
     if (const auto [first, fresh] = seen.emplace(id, place); !fresh) {
-      report_.error(place, called(key) + " holds `" + shorten(id) + "` twice, first at " + report_.at(first->second) + "; remove or rename one");
+      report_.error(place, called(key) + " holds `" + shorten(id) + "` twice, first at " + report_.at(first->second) +
+                               "; remove or rename one");
     }
   }
 }

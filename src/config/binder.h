@@ -60,7 +60,8 @@ class Binder {
     }
   }
   template <class E, std::size_t N>
-  void choice(std::string_view key, draft::Placed<E>& into, const std::array<Choice<E>, N>& choices, const About& about) {
+  void choice(std::string_view key, draft::Placed<E>& into, const std::array<Choice<E>, N>& choices,
+              const About& about) {
     const Value* value = scalar(key, into, about);
     if (value == nullptr) return;
     std::vector<std::string> names;
@@ -84,7 +85,9 @@ class Binder {
     std::vector<const Value*> mappings;
     for (const auto* value : found) {
       if (value->kind == Value::Kind::mapping) mappings.push_back(value);
-      if (value->kind == Value::Kind::refused || value->kind == Value::Kind::scalar || value->kind == Value::Kind::sequence) return;
+      if (value->kind == Value::Kind::refused || value->kind == Value::Kind::scalar ||
+          value->kind == Value::Kind::sequence)
+        return;
     }
     Binder inner(report_, std::move(mappings), path_ + std::string(key) + ".", into.place);
     declare(inner, into.value);

@@ -67,12 +67,14 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
   void OnDocumentEnd() override {}
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
-    report_.error(places_.of(mark), "the anchor `&" + name + "` is refused: what stands in a file must be what a reader sees there; "
-                                    "write the value out at each place");
+    report_.error(places_.of(mark), "the anchor `&" + name +
+                                        "` is refused: what stands in a file must be what a reader sees there; "
+                                        "write the value out at each place");
   }
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { put(make(Value::Kind::null, mark)); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    report_.error(places_.of(mark), "the alias is refused: what stands in a file must be what a reader sees there; write the value out");
+    report_.error(places_.of(mark),
+                  "the alias is refused: what stands in a file must be what a reader sees there; write the value out");
     put(make(Value::Kind::refused, mark));
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& text) override {
@@ -86,7 +88,8 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     put(std::move(value));
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
     open(Value::Kind::sequence, mark, tag);
   }
   void OnSequenceEnd() override { close(); }
@@ -101,7 +104,7 @@ class TreeBuilder final : public YAML::EventHandler {
  private:
   struct Open {
     Value value;
-    std::optional<Value> key;   // of a mapping whose value is still to come
+    std::optional<Value> key;  // of a mapping whose value is still to come
   };
   [[nodiscard]] Value make(Value::Kind kind, const YAML::Mark& mark) const {
     Value value;
@@ -153,7 +156,7 @@ class TreeBuilder final : public YAML::EventHandler {
       report_.error(key.place, "the merge key `<<` is refused: YAML readers disagree about it; write the keys out");
       return;
     }
-    if (value.kind == Value::Kind::null) value.place = key.place;   // yaml-cpp says where the next thing begins
+    if (value.kind == Value::Kind::null) value.place = key.place;  // yaml-cpp says where the next thing begins
     mapping.members.push_back({std::move(key), std::move(value)});
   }
 
@@ -178,7 +181,8 @@ bool check_bytes(std::string_view text, const Places& places, Report& report) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7F;
   });
   if (control != text.end()) {
-    report.error(places.of_byte(static_cast<std::size_t>(control - text.begin())), "a control character stands here; remove it");
+    report.error(places.of_byte(static_cast<std::size_t>(control - text.begin())),
+                 "a control character stands here; remove it");
     return false;
   }
   return true;
@@ -196,7 +200,8 @@ std::optional<Value> parse(std::string_view text, std::size_t file, const Places
   }
   TreeBuilder second(places, report);
   if (parser.HandleNextDocument(second)) {
-    report.error(places.of(second.start()), "a second document begins here; a file holds one: move it to a file of its own in conf.d");
+    report.error(places.of(second.start()),
+                 "a second document begins here; a file holds one: move it to a file of its own in conf.d");
   }
   auto root = tree.take();
   if (!root || root->kind == Value::Kind::null) {
@@ -209,7 +214,7 @@ std::optional<Value> parse(std::string_view text, std::size_t file, const Places
     report.error(root->place, "the file must hold `key: value` lines");
     return std::nullopt;
   }
-  root->place = {file, 0, 0};   // what is missing at the top is missing from the file as a whole
+  root->place = {file, 0, 0};  // what is missing at the top is missing from the file as a whole
   return root;
 }
 

@@ -22,14 +22,14 @@ struct Value {
     scalar,
     sequence,
     mapping,
-    refused,   ///< already reported; nothing more is to be said about it
+    refused,  ///< already reported; nothing more is to be said about it
   };
   Kind kind = Kind::null;
-  bool plain = false;   ///< scalar without quotes
-  std::string text;     ///< scalar
+  bool plain = false;  ///< scalar without quotes
+  std::string text;    ///< scalar
   Place place;
   std::vector<Value> items;
-  std::vector<Member> members;   ///< in the order of the text
+  std::vector<Member> members;  ///< in the order of the text
 };
 
 struct Member {

@@ -29,7 +29,7 @@ struct Placed {
   Place place;
   State state = State::absent;
   Placed() = default;
-  Placed(T initial) : value(std::move(initial)) {}   // NOLINT: defaults read as plain values
+  Placed(T initial) : value(std::move(initial)) {}  // NOLINT: defaults read as plain values
   [[nodiscard]] bool bound() const { return state == State::bound; }
   [[nodiscard]] bool usable() const { return state != State::broken; }
   const T& operator*() const { return value; }

@@ -41,11 +41,12 @@ std::string lax_permissions(const std::string& path, const struct stat& facts, S
     return path + " can be written by everybody, who could then decide whom this gateway trusts: chmod o-w " + path;
   }
   if ((facts.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
-    return path + " is a secret that others can " + ((facts.st_mode & (S_IWOTH | S_IWGRP)) != 0 ? "change" : "read") + ": chmod 600 " + path;
+    return path + " is a secret that others can " + ((facts.st_mode & (S_IWOTH | S_IWGRP)) != 0 ? "change" : "read") +
+           ": chmod 600 " + path;
   }
   if (facts.st_uid != 0 && facts.st_uid != ::geteuid()) {
-    return path + " is a secret but belongs to uid " + std::to_string(facts.st_uid) + ", who could change it: chown root " + path +
-           ", or run as that user";
+    return path + " is a secret but belongs to uid " + std::to_string(facts.st_uid) +
+           ", who could change it: chown root " + path + ", or run as that user";
   }
   return {};
 }
@@ -87,15 +88,16 @@ std::string Files::locate(const draft::Text& path, std::string_view key) {
   if (path->empty() || !path.usable()) return {};
   if (!path->starts_with(credential)) return absolute(*path);
   const auto name = path->substr(credential.size());
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");   // NOLINT: loading is single-threaded as to the environment
+  const char* directory =
+      std::getenv("CREDENTIALS_DIRECTORY");  // NOLINT: loading is single-threaded as to the environment
   if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
     report_.error(path.place, "`" + std::string(key) + "`: a credential's name is one word, as in credential:node.key");
     return {};
   }
   if (directory == nullptr || *directory == '\0') {
     report_.error(path.place, "`" + std::string(key) + "`: there is no credential `" + shorten(name) +
-                                  "`, because systemd has set no CREDENTIALS_DIRECTORY; add LoadCredential=" + shorten(name) +
-                                  ":PATH to the unit, or give a path");
+                                  "`, because systemd has set no CREDENTIALS_DIRECTORY; add LoadCredential=" +
+                                  shorten(name) + ":PATH to the unit, or give a path");
     return {};
   }
   return (std::filesystem::path(directory) / name).lexically_normal().string();
@@ -129,7 +131,8 @@ void Files::demand_parent(const std::string& path, Place place, std::string_view
   } else if (problem && problem != std::errc::no_such_file_or_directory) {
     report_.error(place, "`" + std::string(key) + "`: cannot look into " + parent.string() + ": " + problem.message());
   } else {
-    report_.error(place, "`" + std::string(key) + "`: the directory " + parent.string() + " does not exist: mkdir -p " + parent.string());
+    report_.error(place, "`" + std::string(key) + "`: the directory " + parent.string() + " does not exist: mkdir -p " +
+                             parent.string());
   }
 }
 

@@ -15,8 +15,8 @@
 namespace fedgate::config {
 
 enum class Secrecy : std::uint8_t {
-  open,     ///< others may read it, but not write it
-  secret,   ///< nobody but its owner (and readers of its group)
+  open,    ///< others may read it, but not write it
+  secret,  ///< nobody but its owner (and readers of its group)
 };
 
 class Files {

@@ -17,7 +17,7 @@ namespace fedgate::config {
 /// A place in one of the files that Report knows. Lines and columns count from 1, columns in characters.
 struct Place {
   std::size_t file = 0;
-  int line = 0;   ///< 0: the file as a whole
+  int line = 0;  ///< 0: the file as a whole
   int column = 0;
   friend auto operator<=>(const Place&, const Place&) = default;
 };
@@ -30,13 +30,13 @@ class Report {
   void warning(Place place, std::string what) { add(Severity::warning, place, std::move(what)); }
 
   [[nodiscard]] bool failed() const { return failed_; }
-  [[nodiscard]] std::string at(Place place) const;           ///< `file:line:column`
-  [[nodiscard]] std::string line_of(Place place) const;      ///< `file:line`
+  [[nodiscard]] std::string at(Place place) const;       ///< `file:line:column`
+  [[nodiscard]] std::string line_of(Place place) const;  ///< `file:line`
   /// By file, line and column; what stands in one place keeps its order.
   [[nodiscard]] std::vector<Finding> sorted() const;
 
  private:
-  static constexpr std::size_t most = 500;   // a file of nonsense must not fill memory or the terminal
+  static constexpr std::size_t most = 500;  // a file of nonsense must not fill memory or the terminal
   struct Entry {
     Severity severity;
     Place place;

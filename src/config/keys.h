@@ -17,7 +17,7 @@ struct About {
   std::string_view meaning;
   bool required = false;
   bool restart = false;
-  std::string_view otherwise{};   ///< what holds when the key is absent, where that is not a fixed value
+  std::string_view otherwise{};  ///< what holds when the key is absent, where that is not a fixed value
 };
 struct Range {
   std::uint64_t least, most;
@@ -36,10 +36,17 @@ constexpr bool restart = true;
 
 template <class V>
 void declare(V& v, OwnNode& d) {
-  v.name("id", d.id, "DNS name", {"This organisation's gateway as a federation identity; the one name that its certificate must hold as a DNS SAN.", required, restart});
+  v.name("id", d.id, "DNS name",
+         {"This organisation's gateway as a federation identity; the one name that its certificate must hold as a DNS "
+          "SAN.",
+          required, restart});
   v.text("name", d.name, {"The organisation, for people.", false, restart});
-  v.url("endpoint", d.endpoint, {"`https://host:port` under which peers reach the peers listener. What they are told; empty for an organisation that only calls out. Its host is one that the listeners answer for.", false, restart});
-  v.names("principal_domains", d.principal_domains, "DNS names", {"Domains whose principals this gateway speaks for.", false, false, "[`node.id`]"});
+  v.url("endpoint", d.endpoint,
+        {"`https://host:port` under which peers reach the peers listener. What they are told; empty for an "
+         "organisation that only calls out. Its host is one that the listeners answer for.",
+         false, restart});
+  v.names("principal_domains", d.principal_domains, "DNS names",
+          {"Domains whose principals this gateway speaks for.", false, false, "[`node.id`]"});
   v.text("replica", d.replica, {"Names this replica's audit log: 1 to 32 of a-z, 0-9 and hyphen.", false, restart});
 }
 
@@ -51,12 +58,20 @@ void declare(V& v, TlsPaths& d) {
 
 template <class V>
 void declare(V& v, PeersListener& d) {
-  v.address("address", d.address, {"Where other organisations' gateways connect with mutual TLS 1.3. `peers: off` for an organisation that only calls out.", false, restart});
+  v.address("address", d.address,
+            {"Where other organisations' gateways connect with mutual TLS 1.3. `peers: off` for an organisation that "
+             "only calls out.",
+             false, restart});
 }
 template <class V>
 void declare(V& v, ClientsListener& d) {
-  v.address("address", d.address, {"Where this organisation's applications and agents connect. Plain text is refused off loopback: give `tls` there. `clients: off` for an organisation that is only called.", false, restart});
-  v.group("tls", d.tls, {"TLS on the clients listener; a certificate of its own, from a CA that the clients know. Read again on reload; adding or removing it needs a restart."});
+  v.address("address", d.address,
+            {"Where this organisation's applications and agents connect. Plain text is refused off loopback: give "
+             "`tls` there. `clients: off` for an organisation that is only called.",
+             false, restart});
+  v.group("tls", d.tls,
+          {"TLS on the clients listener; a certificate of its own, from a CA that the clients know. Read again on "
+           "reload; adding or removing it needs a restart."});
 }
 template <class V>
 void declare(V& v, OperatorEntry& d) {
@@ -69,8 +84,11 @@ void declare(V& v, OperatorEntry& d) {
 }
 template <class V>
 void declare(V& v, AdminListener& d) {
-  v.address("address", d.address, {"Where operators and the command line connect: a unix socket or loopback.", false, restart});
-  v.list("operators", d.operators, nullptr, {"Who may operate this gateway over the socket, beside root and the daemon's own user, who are trust admins."});
+  v.address("address", d.address,
+            {"Where operators and the command line connect: a unix socket or loopback.", false, restart});
+  v.list(
+      "operators", d.operators, nullptr,
+      {"Who may operate this gateway over the socket, beside root and the daemon's own user, who are trust admins."});
 }
 template <class V>
 void declare(V& v, Listen& d) {
@@ -81,60 +99,87 @@ void declare(V& v, Listen& d) {
 
 template <class V>
 void declare(V& v, Store& d) {
-  v.text("url", d.url, {"`sqlite:PATH`, or `postgresql://user@host/database` (libpq URI, without a password).", false, restart});
-  v.secret("password_file", d.password_file, {"File with the PostgreSQL password.", false, restart, "as libpq finds it"});
-  v.choice("migrate", d.migrate, std::array{Choice<Migrate>{"auto", Migrate::automatic}, Choice<Migrate>{"manual", Migrate::manual}},
-           {"`auto` brings the schema up to date at start; `manual` refuses to start on an old one until `fedgate migrate up`.", false, restart});
+  v.text("url", d.url,
+         {"`sqlite:PATH`, or `postgresql://user@host/database` (libpq URI, without a password).", false, restart});
+  v.secret("password_file", d.password_file,
+           {"File with the PostgreSQL password.", false, restart, "as libpq finds it"});
+  v.choice("migrate", d.migrate,
+           std::array{Choice<Migrate>{"auto", Migrate::automatic}, Choice<Migrate>{"manual", Migrate::manual}},
+           {"`auto` brings the schema up to date at start; `manual` refuses to start on an old one until `fedgate "
+            "migrate up`.",
+            false, restart});
 }
 
 template <class V>
 void declare(V& v, NodeDefaults& d) {
-  v.rate("rate_limit_per_hour", d.rate_limit_per_hour, {"Calls per hour for nodes without a rate of their own: a whole number, or a rate such as `10/s`."});
+  v.rate("rate_limit_per_hour", d.rate_limit_per_hour,
+         {"Calls per hour for nodes without a rate of their own: a whole number, or a rate such as `10/s`."});
 }
 template <class V>
 void declare(V& v, Node& d) {
-  v.name("node_id", d.node_id, "DNS name", {"The peer's federation identity; its certificate must hold exactly this DNS SAN.", required});
+  v.name("node_id", d.node_id, "DNS name",
+         {"The peer's federation identity; its certificate must hold exactly this DNS SAN.", required});
   v.text("name", d.name, {"The organisation, for people."});
-  v.text("alias", d.alias, {"A short unique name for commands and agents' tool names: 1 to 32 of a-z, 0-9 and hyphen."});
-  v.texts("endpoints", d.endpoints, "URLs", {"`https://host:port` of its peers listener, in order of preference; empty for a peer that only calls us."});
-  v.texts("trust_anchors", d.trust_anchors, "paths", {"PEM files with the CA certificates that may speak for this node and for no other.", required});
-  v.texts("pins", d.pins, "SHA-256 in hex", {"Digests of public keys (SubjectPublicKeyInfo); where given, only these keys are accepted."});
-  v.names("principal_domains", d.principal_domains, "DNS names", {"Domains whose principals the peer may speak for; each belongs to one node.", false, false, "[`node_id`]"});
-  v.names("resources", d.resources, "resource ids", {"Resources known to live there: static routes for calls that name no target, until catalogues are exchanged."});
-  v.texts("reads", d.reads, "`RESOURCE/CAPABILITY`", {"Capabilities there that have no effects, until catalogues are exchanged: calls of them need no intent on stable storage before they leave."});
+  v.text("alias", d.alias,
+         {"A short unique name for commands and agents' tool names: 1 to 32 of a-z, 0-9 and hyphen."});
+  v.texts("endpoints", d.endpoints, "URLs",
+          {"`https://host:port` of its peers listener, in order of preference; empty for a peer that only calls us."});
+  v.texts("trust_anchors", d.trust_anchors, "paths",
+          {"PEM files with the CA certificates that may speak for this node and for no other.", required});
+  v.texts("pins", d.pins, "SHA-256 in hex",
+          {"Digests of public keys (SubjectPublicKeyInfo); where given, only these keys are accepted."});
+  v.names("principal_domains", d.principal_domains, "DNS names",
+          {"Domains whose principals the peer may speak for; each belongs to one node.", false, false, "[`node_id`]"});
+  v.names(
+      "resources", d.resources, "resource ids",
+      {"Resources known to live there: static routes for calls that name no target, until catalogues are exchanged."});
+  v.texts("reads", d.reads, "`RESOURCE/CAPABILITY`",
+          {"Capabilities there that have no effects, until catalogues are exchanged: calls of them need no intent on "
+           "stable storage before they leave."});
   v.flag("enabled", d.enabled, {"`false` cuts the peer off, both ways."});
-  v.rate("rate_limit_per_hour", d.rate_limit_per_hour, {"Calls per hour that this node may make.", false, false, "`node_defaults.rate_limit_per_hour`"});
+  v.rate("rate_limit_per_hour", d.rate_limit_per_hour,
+         {"Calls per hour that this node may make.", false, false, "`node_defaults.rate_limit_per_hour`"});
   v.dictionary("metadata", d.metadata, {"Texts of your own, shown by `fedgate nodes show`."});
 }
 
 template <class V>
 void declare(V& v, Client& d) {
-  v.name("principal", d.principal, "principal", {"Who the token stands for: `alice@orga.example`, its domain one of `node.principal_domains`.", required});
+  v.name("principal", d.principal, "principal",
+         {"Who the token stands for: `alice@orga.example`, its domain one of `node.principal_domains`.", required});
   v.secret("token_file", d.token_file, {"File with the token's digest, made by `fedgate token issue`.", required});
   v.texts("groups", d.groups, "texts", {"Groups of the principal, for policy rules."});
-  v.names("may_act_for", d.may_act_for, "principals", {"Principals of this organisation that this client may name as `principal_id`."});
+  v.names("may_act_for", d.may_act_for, "principals",
+          {"Principals of this organisation that this client may name as `principal_id`."});
   v.time("expires", d.expires, {"From then on the token is refused.", false, false, "never"});
 }
 
 template <class V>
 void declare(V& v, Adapter& d) {
-  v.choice("type", d.type, std::array{Choice<AdapterType>{"http", AdapterType::http}}, {"What kind of service it is.", required});
+  v.choice("type", d.type, std::array{Choice<AdapterType>{"http", AdapterType::http}},
+           {"What kind of service it is.", required});
   v.url("url", d.url, {"Base URL of the service, `http://` or `https://`.", required});
   v.dictionary("headers", d.headers, {"Fixed headers for the service; no secrets."});
-  v.secret("authorization_file", d.authorization_file, {"File with the value of the `Authorization` header for the service."});
+  v.secret("authorization_file", d.authorization_file,
+           {"File with the value of the `Authorization` header for the service."});
 }
 template <class V>
 void declare(V& v, Capability& d) {
   v.name("id", d.id, "capability id", {"Unique within the resource.", required});
   v.prose("description", d.description, {"For the people and agents who may use it."});
-  v.text("request", d.request, {"Method and path template, `GET /items/{sku}`: each name in braces is an argument, and one path segment or a part of it.", required});
+  v.text("request", d.request,
+         {"Method and path template, `GET /items/{sku}`: each name in braces is an argument, and one path segment or a "
+          "part of it.",
+          required});
   using Arguments = adapters::Capability::Arguments;
   v.choice("arguments", d.arguments,
-           std::array{Choice<Arguments>{"automatic", Arguments::automatic}, Choice<Arguments>{"query", Arguments::query}, Choice<Arguments>{"body", Arguments::body}},
-           {"How arguments travel that the path does not name. `automatic`: in the query for GET, HEAD and DELETE, in a JSON body otherwise."});
+           std::array{Choice<Arguments>{"automatic", Arguments::automatic},
+                      Choice<Arguments>{"query", Arguments::query}, Choice<Arguments>{"body", Arguments::body}},
+           {"How arguments travel that the path does not name. `automatic`: in the query for GET, HEAD and DELETE, in "
+            "a JSON body otherwise."});
   v.choice("access", d.access, std::array{Choice<Access>{"read", Access::read}, Choice<Access>{"write", Access::write}},
            {"Whether it has effects. The intent of a `write` is on stable storage before it acts."});
-  v.flag("idempotent", d.idempotent, {"Whether calling it twice does no more than calling it once, so that it may be retried."});
+  v.flag("idempotent", d.idempotent,
+         {"Whether calling it twice does no more than calling it once, so that it may be retried."});
   v.duration("timeout", d.timeout, {1ms, 10min}, {"For the service to answer; the caller's deadline may be shorter."});
 }
 template <class V>
@@ -149,12 +194,18 @@ void declare(V& v, Resource& d) {
 template <class V>
 void declare(V& v, Rule& d) {
   v.text("id", d.id, {"Unique; named in decisions and in the audit trail.", required});
-  v.choice("direction", d.direction, std::array{Choice<Direction>{"in", Direction::in}, Choice<Direction>{"out", Direction::out}},
+  v.choice("direction", d.direction,
+           std::array{Choice<Direction>{"in", Direction::in}, Choice<Direction>{"out", Direction::out}},
            {"Calls that peers make here, or calls that leave.", required});
-  v.choice("effect", d.effect, std::array{Choice<Verdict>{"allow", Verdict::allow}, Choice<Verdict>{"deny", Verdict::deny}}, {"The decision when the rule matches.", required});
-  v.texts("nodes", d.nodes, "globs", {"The other side: origin of calls in, target of calls out. Here and below `*` stands for any run of characters, and an empty list matches everything."});
+  v.choice("effect", d.effect,
+           std::array{Choice<Verdict>{"allow", Verdict::allow}, Choice<Verdict>{"deny", Verdict::deny}},
+           {"The decision when the rule matches.", required});
+  v.texts("nodes", d.nodes, "globs",
+          {"The other side: origin of calls in, target of calls out. Here and below `*` stands for any run of "
+           "characters, and an empty list matches everything."});
   v.texts("principals", d.principals, "globs", {"Who asks, `*@orgb.example`."});
-  v.texts("groups", d.groups, "globs", {"The principal is in one of these. For calls in, groups are a claim by the peer."});
+  v.texts("groups", d.groups, "globs",
+          {"The principal is in one of these. For calls in, groups are a claim by the peer."});
   v.texts("resources", d.resources, "globs", {"What is asked for."});
   v.texts("capabilities", d.capabilities, "globs", {"Which capability of it."});
   v.choice("access", d.access, std::array{Choice<Access>{"read", Access::read}, Choice<Access>{"write", Access::write}},
@@ -164,8 +215,9 @@ void declare(V& v, Rule& d) {
 template <class V>
 void declare(V& v, Policy& d) {
   v.choice("engine", d.engine, std::array{Choice<Engine>{"rules", Engine::rules}}, {"What decides."});
-  v.list("rules", d.rules, +[](const Rule& r) { return std::pair{r.id.value, r.id.place}; },
-         {"In order: the first rule that matches decides, no match denies. Both organisations' rules must allow a call."});
+  v.list(
+      "rules", d.rules, +[](const Rule& r) { return std::pair{r.id.value, r.id.place}; },
+      {"In order: the first rule that matches decides, no match denies. Both organisations' rules must allow a call."});
 }
 
 template <class V>
@@ -174,7 +226,8 @@ void declare(V& v, RateLimits& d) {
 }
 template <class V>
 void declare(V& v, Limits& d) {
-  v.size("header", d.header, {1ULL << 10, 1ULL << 20}, {"Largest request line and header fields together.", false, restart});
+  v.size("header", d.header, {1ULL << 10, 1ULL << 20},
+         {"Largest request line and header fields together.", false, restart});
   v.size("body", d.body, {1ULL << 10, 64ULL << 20}, {"Largest request or answer body.", false, restart});
   v.number("json_depth", d.json_depth, {4, 512}, {"Deepest nesting of JSON."});
   v.number("concurrency_per_peer", d.concurrency_per_peer, {1, 100'000}, {"Calls of one node that run at once."});
@@ -186,12 +239,15 @@ void declare(V& v, Routing& d) {
 }
 template <class V>
 void declare(V& v, Audit& d) {
-  v.path("journal", d.journal, {"Directory of the audit journal, on a local disk; made if its parent exists.", false, restart});
-  v.size("journal_max", d.journal_max, {128ULL << 20, 16ULL << 40}, {"Size at which the oldest segments are removed, once the database has their records.", false, restart});
+  v.path("journal", d.journal,
+         {"Directory of the audit journal, on a local disk; made if its parent exists.", false, restart});
+  v.size("journal_max", d.journal_max, {128ULL << 20, 16ULL << 40},
+         {"Size at which the oldest segments are removed, once the database has their records.", false, restart});
 }
 template <class V>
 void declare(V& v, Shutdown& d) {
-  v.duration("announce", d.announce, {0ms, 10min}, {"How long the gateway says that it is going (`/readyz` 503) before it stops accepting.", false, restart});
+  v.duration("announce", d.announce, {0ms, 10min},
+             {"How long the gateway says that it is going (`/readyz` 503) before it stops accepting.", false, restart});
   v.duration("drain", d.drain, {0ms, 1h}, {"How long calls that run may take to finish after that.", false, restart});
 }
 template <class V>
@@ -199,10 +255,12 @@ void declare(V& v, Log& d) {
   using log::Format;
   using log::Level;
   v.choice("level", d.level,
-           std::array{Choice<Level>{"trace", Level::trace}, Choice<Level>{"debug", Level::debug}, Choice<Level>{"info", Level::info},
-                      Choice<Level>{"warning", Level::warning}, Choice<Level>{"error", Level::error}},
+           std::array{Choice<Level>{"trace", Level::trace}, Choice<Level>{"debug", Level::debug},
+                      Choice<Level>{"info", Level::info}, Choice<Level>{"warning", Level::warning},
+                      Choice<Level>{"error", Level::error}},
            {"The least important lines that are written."});
-  v.choice("format", d.format, std::array{Choice<Format>{"json", Format::json}, Choice<Format>{"text", Format::text}}, {"One JSON object a line, or text for people.", false, restart});
+  v.choice("format", d.format, std::array{Choice<Format>{"json", Format::json}, Choice<Format>{"text", Format::text}},
+           {"One JSON object a line, or text for people.", false, restart});
   v.path("file", d.file, {"Where lines go.", false, restart, "standard error"});
 }
 
@@ -211,12 +269,19 @@ void declare(V& v, Root& d) {
   v.group("node", d.node, {"This gateway's identity.", required});
   v.group("listen", d.listen, {"Where it listens."});
   v.number("threads", d.threads, {1, 64}, {"Workers that carry connections.", false, restart});
-  v.group("tls", d.tls, {"Certificate and key towards peers, for both directions: EKU serverAuth and clientAuth, `node.id` as DNS SAN. Read again on reload.", required});
+  v.group("tls", d.tls,
+          {"Certificate and key towards peers, for both directions: EKU serverAuth and clientAuth, `node.id` as DNS "
+           "SAN. Read again on reload.",
+           required});
   v.group("store", d.store, {"The system of record."});
   v.group("node_defaults", d.node_defaults, {"What holds for nodes that do not say otherwise."});
   v.list("nodes", d.nodes, +[](const Node& n) { return std::pair{n.node_id->str(), n.node_id.place}; },
          {"Peers that this organisation trusts. An anchor here is the operator's decision."});
-  v.list("clients", d.clients, +[](const Client& c) { return std::pair{c.principal.bound() ? c.principal->str() + " " + c.token_file.value : "", c.principal.place}; },
+  v.list("clients", d.clients,
+         +[](const Client& c) {
+           return std::pair{c.principal.bound() ? c.principal->str() + " " + c.token_file.value : "",
+                            c.principal.place};
+         },
          {"This organisation's applications, people and agents that may use the clients listener."});
   v.list("resources", d.resources, +[](const Resource& r) { return std::pair{r.id->str(), r.id.place}; },
          {"What this organisation shares. Who may use it, policy says."});

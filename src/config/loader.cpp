@@ -28,7 +28,8 @@ std::vector<std::string> further_files(const std::string& main_file, Report& rep
   }
   if (problem) report.error({}, "cannot look into " + directory.string() + ": " + problem.message());
   if (found.size() > most_files) {
-    report.error({}, directory.string() + " holds more than " + std::to_string(most_files) + " files; put them together");
+    report.error({},
+                 directory.string() + " holds more than " + std::to_string(most_files) + " files; put them together");
     found.clear();
   }
   std::ranges::sort(found);
@@ -37,7 +38,7 @@ std::vector<std::string> further_files(const std::string& main_file, Report& rep
 
 struct Documents {
   std::vector<Value> readable;
-  bool whole = true;   ///< false: a file could not be read as YAML, and what the others lack could stand there
+  bool whole = true;  ///< false: a file could not be read as YAML, and what the others lack could stand there
 };
 
 Documents read_documents(const std::string& main_file, Files& files, Report& report) {

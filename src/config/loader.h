@@ -22,15 +22,15 @@ enum class Severity : std::uint8_t { error, warning };
 struct Finding {
   Severity severity = Severity::error;
   std::string file;
-  int line = 0;          ///< from 1; 0: the file as a whole
-  int column = 0;        ///< from 1
-  std::string what;      ///< what, why, what to do
-  [[nodiscard]] std::string text() const;   ///< `file:line:column: error: what`
+  int line = 0;                            ///< from 1; 0: the file as a whole
+  int column = 0;                          ///< from 1
+  std::string what;                        ///< what, why, what to do
+  [[nodiscard]] std::string text() const;  ///< `file:line:column: error: what`
 };
 
 struct Loaded {
-  std::shared_ptr<const Settings> settings;   ///< null when any finding is an error
-  std::vector<Finding> findings;              ///< in order of file, line
+  std::shared_ptr<const Settings> settings;  ///< null when any finding is an error
+  std::vector<Finding> findings;             ///< in order of file, line
   /// What `listen.admin.address` says, whatever else is wrong: whoever asks a daemon that runs on with earlier
   /// files needs no valid ones. Empty where it is not known.
   std::string admin_address;
@@ -43,7 +43,8 @@ Loaded load(const std::string& file, const Clock& clock);
 /// docs/configuration.md, Markdown.
 std::string reference();
 
-/// Durations `250ms`, `5s`, `5m`, `1h`, `400d`; sizes `64KiB`, `1MiB`, `10GiB`, `512B`; rates `6000/h`, `100/m`, `10/s`.
+/// Durations `250ms`, `5s`, `5m`, `1h`, `400d`; sizes `64KiB`, `1MiB`, `10GiB`, `512B`; rates `6000/h`, `100/m`,
+/// `10/s`.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 Result<std::uint64_t> parse_size(std::string_view text);
 Result<std::uint64_t> parse_rate_per_hour(std::string_view text);

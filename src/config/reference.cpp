@@ -51,14 +51,25 @@ class Describer {
   Describer(std::vector<Section>& sections, std::size_t section, std::string path)
       : sections_(sections), section_(section), path_(std::move(path)) {}
 
-  void text(std::string_view key, const draft::Text& d, const About& about) { add(key, "text", quoted(d.value), about); }
-  void prose(std::string_view key, const draft::Text& d, const About& about) { add(key, "text", quoted(d.value), about); }
-  void path(std::string_view key, const draft::Text& d, const About& about) { add(key, "path", quoted(d.value), about); }
-  void secret(std::string_view key, const draft::Text& d, const About& about) { add(key, "path of a secret", quoted(d.value), about); }
-  void address(std::string_view key, const draft::Text& d, const About& about) { add(key, "address", quoted(d.value), about); }
+  void text(std::string_view key, const draft::Text& d, const About& about) {
+    add(key, "text", quoted(d.value), about);
+  }
+  void prose(std::string_view key, const draft::Text& d, const About& about) {
+    add(key, "text", quoted(d.value), about);
+  }
+  void path(std::string_view key, const draft::Text& d, const About& about) {
+    add(key, "path", quoted(d.value), about);
+  }
+  void secret(std::string_view key, const draft::Text& d, const About& about) {
+    add(key, "path of a secret", quoted(d.value), about);
+  }
+  void address(std::string_view key, const draft::Text& d, const About& about) {
+    add(key, "address", quoted(d.value), about);
+  }
   void url(std::string_view key, const draft::Text& d, const About& about) { add(key, "URL", quoted(d.value), about); }
   void number(std::string_view key, const draft::Number& d, Range range, const About& about) {
-    add(key, "number, " + std::to_string(range.least) + " to " + std::to_string(range.most), d.value == 0 ? "" : code(std::to_string(d.value)), about);
+    add(key, "number, " + std::to_string(range.least) + " to " + std::to_string(range.most),
+        d.value == 0 ? "" : code(std::to_string(d.value)), about);
   }
   void size(std::string_view key, const draft::Number& d, Range range, const About& about) {
     add(key, "size, " + size_text(range.least) + " to " + size_text(range.most), code(size_text(d.value)), about);
@@ -66,15 +77,20 @@ class Describer {
   void rate(std::string_view key, const draft::Number& d, const About& about) {
     add(key, "number or rate", d.value == 0 ? "" : code(std::to_string(d.value)), about);
   }
-  void flag(std::string_view key, const draft::Flag& d, const About& about) { add(key, "true or false", d.value ? "`true`" : "`false`", about); }
+  void flag(std::string_view key, const draft::Flag& d, const About& about) {
+    add(key, "true or false", d.value ? "`true`" : "`false`", about);
+  }
   void duration(std::string_view key, const draft::Duration& d, DurationRange range, const About& about) {
-    add(key, "duration, " + duration_text(range.least) + " to " + duration_text(range.most), code(duration_text(d.value)), about);
+    add(key, "duration, " + duration_text(range.least) + " to " + duration_text(range.most),
+        code(duration_text(d.value)), about);
   }
   void time(std::string_view key, const draft::Time&, const About& about) { add(key, "time", "", about); }
   void texts(std::string_view key, const draft::List<std::string>&, std::string_view type, const About& about) {
     add(key, "list of " + std::string(type), "`[]`", about);
   }
-  void dictionary(std::string_view key, const draft::Dictionary&, const About& about) { add(key, "mapping of texts", "`{}`", about); }
+  void dictionary(std::string_view key, const draft::Dictionary&, const About& about) {
+    add(key, "mapping of texts", "`{}`", about);
+  }
   template <class Name>
   void name(std::string_view key, const draft::Placed<Name>&, std::string_view type, const About& about) {
     add(key, std::string(type), "", about);
@@ -84,7 +100,8 @@ class Describer {
     add(key, "list of " + std::string(type), "`[]`", about);
   }
   template <class E, std::size_t N>
-  void choice(std::string_view key, const draft::Placed<E>& d, const std::array<Choice<E>, N>& choices, const About& about) {
+  void choice(std::string_view key, const draft::Placed<E>& d, const std::array<Choice<E>, N>& choices,
+              const About& about) {
     std::string type, otherwise;
     for (const auto& [name, meaning] : choices) {
       type += (type.empty() ? "" : ", ") + code(name);
@@ -107,7 +124,8 @@ class Describer {
   void add(std::string_view key, std::string type, std::string otherwise, const About& about) {
     if (!about.otherwise.empty()) otherwise = about.otherwise;
     if (about.required) otherwise = "required";
-    sections_[section_].rows.push_back({std::string(key), std::move(type), std::move(otherwise), std::string(about.meaning), about.required, about.restart});
+    sections_[section_].rows.push_back({std::string(key), std::move(type), std::move(otherwise),
+                                        std::string(about.meaning), about.required, about.restart});
   }
   template <class T>
   void describe(const std::string& path, const About& about) {
@@ -131,11 +149,13 @@ std::string reference() {
 
   std::string out(introduction);
   for (const auto& section : sections) {
-    out += "\n## " + (section.path == "At the top" ? section.path : "`" + section.path + "`") + "\n\n" + section.meaning + "\n";
+    out += "\n## " + (section.path == "At the top" ? section.path : "`" + section.path + "`") + "\n\n" +
+           section.meaning + "\n";
     if (section.rows.empty()) continue;
     out += "\n| key | type | default | change | meaning |\n|---|---|---|---|---|\n";
     for (const auto& row : section.rows) {
-      out += "| `" + row.key + "` | " + row.type + " | " + row.otherwise + " | " + (row.restart ? "restart" : "reload") + " | " + row.meaning + " |\n";
+      out += "| `" + row.key + "` | " + row.type + " | " + row.otherwise + " | " +
+             (row.restart ? "restart" : "reload") + " | " + row.meaning + " |\n";
     }
   }
   return out;

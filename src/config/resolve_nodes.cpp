@@ -31,10 +31,12 @@ void Resolver::nodes() {
     auto made = node(entry);
     if (entry->alias.bound() && !made.alias.empty()) {
       const auto place = entry->alias.place;
-      if (made.alias.size() > 32 || made.alias.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
+      if (made.alias.size() > 32 ||
+          made.alias.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
         report_.error(place, "`nodes[].alias` must be 1 to 32 of a-z, 0-9 and hyphen");
       } else if (const auto [first, fresh] = aliases_.emplace(made.alias, place); !fresh) {
-        report_.error(place, "`nodes[].alias` is `" + made.alias + "`, and so is that at " + report_.at(first->second) + "; choose another");
+        report_.error(place, "`nodes[].alias` is `" + made.alias + "`, and so is that at " + report_.at(first->second) +
+                                 "; choose another");
       }
     }
     out_.nodes.push_back(std::move(made));
@@ -47,12 +49,13 @@ Node Resolver::node(const draft::Group<draft::Node>& from) {
   into.name = *from->name;
   into.alias = *from->alias;
   into.enabled = *from->enabled;
-  into.trust_level = TrustLevel::trusted;   // an anchor in the configuration is the operator's decision
+  into.trust_level = TrustLevel::trusted;  // an anchor in the configuration is the operator's decision
   into.source = NodeSource::configuration;
   into.defined_at = report_.line_of(from.place);
   if (from->rate_limit_per_hour.bound()) into.rate_limit_per_hour = *from->rate_limit_per_hour;
   if (from->node_id.bound() && root_.node->id.bound() && into.id == out_.node.id) {
-    report_.error(from->node_id.place, "`nodes[].node_id` is this gateway's own `node.id`; a gateway is not its own peer: remove the node");
+    report_.error(from->node_id.place,
+                  "`nodes[].node_id` is this gateway's own `node.id`; a gateway is not its own peer: remove the node");
   }
   for (const auto& resource : *from->resources) into.resources.push_back(*resource);
   for (const auto& [key, value] : from->metadata) into.metadata.emplace(*key, *value);
@@ -90,7 +93,8 @@ void Resolver::reads(const draft::Node& from, Node& into) {
     if (named) {
       into.reads.push_back(*read);
     } else {
-      report_.error(read.place, "`nodes[].reads`: `" + shorten(*read) + "` is not RESOURCE/CAPABILITY, as in inventory/lookup");
+      report_.error(read.place,
+                    "`nodes[].reads`: `" + shorten(*read) + "` is not RESOURCE/CAPABILITY, as in inventory/lookup");
     }
   }
 }
@@ -102,7 +106,8 @@ void Resolver::pins(const draft::Node& from, Node& into) {
     if (sha256_from_hex(lower)) {
       into.pins.push_back(std::move(lower));
     } else {
-      report_.error(pin.place, "`nodes[].pins`: `" + shorten(*pin) + "` is not a SHA-256 in hex (64 digits); `fedgate pki show CERTIFICATE` prints it");
+      report_.error(pin.place, "`nodes[].pins`: `" + shorten(*pin) +
+                                   "` is not a SHA-256 in hex (64 digits); `fedgate pki show CERTIFICATE` prints it");
     }
   }
 }
@@ -125,16 +130,20 @@ void Resolver::anchor(const draft::Node& from, const draft::Text& path, const st
   const auto facts = trust::certificate_facts(pem);
   if (!facts) return report_.error(path.place, name + ": " + facts.error().detail);
   if (!facts->is_ca) {
-    return report_.error(path.place, name + " is not a CA certificate (" + facts->subject + "); ask the other organisation for its CA's");
+    return report_.error(path.place, name + " is not a CA certificate (" + facts->subject +
+                                         "); ask the other organisation for its CA's");
   }
   if (clock_.wall() >= facts->not_after) {
-    report_.warning(path.place, name + " expired on " + date_text(facts->not_after) + "; every certificate of that node is refused until it is replaced");
+    report_.warning(path.place, name + " expired on " + date_text(facts->not_after) +
+                                    "; every certificate of that node is refused until it is replaced");
   }
   const bool pinned = !from.pins->empty();
   const auto [first, fresh] = anchors_.emplace(facts->public_key, Anchored{into.id.str(), path.place, pinned});
   if (!fresh && first->second.node != into.id.str() && !(pinned && first->second.pinned)) {
-    report_.error(path.place, name + " is also an anchor of " + first->second.node + " at " + report_.at(first->second.place) +
-                                  "; an anchor speaks for exactly one node_id: use each organisation's own CA, or give `pins` on both");
+    report_.error(
+        path.place,
+        name + " is also an anchor of " + first->second.node + " at " + report_.at(first->second.place) +
+            "; an anchor speaks for exactly one node_id: use each organisation's own CA, or give `pins` on both");
   }
   into.trust_anchors.push_back(pem);
 }
@@ -143,14 +152,16 @@ void Resolver::domains(const draft::Node& from, Node& into) {
   const auto claim = [&](const Domain& domain, Place place) {
     const auto [first, fresh] = domains_.emplace(domain.str(), "node " + into.id.str());
     if (!fresh) {
-      report_.error(place, "the principal domain `" + domain.str() + "` belongs to " + first->second + " already; one node vouches for a domain");
+      report_.error(place, "the principal domain `" + domain.str() + "` belongs to " + first->second +
+                               " already; one node vouches for a domain");
       return;
     }
     into.principal_domains.push_back(domain);
   };
   for (const auto& domain : *from.principal_domains) claim(*domain, domain.place);
   if (from.principal_domains.state != draft::List<Domain>::State::absent || !from.node_id.bound()) return;
-  if (const auto domain = Domain::parse(into.id.view()); domain && into.id != out_.node.id) claim(*domain, from.node_id.place);
+  if (const auto domain = Domain::parse(into.id.view()); domain && into.id != out_.node.id)
+    claim(*domain, from.node_id.place);
 }
 
 }  // namespace fedgate::config

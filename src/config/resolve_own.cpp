@@ -10,7 +10,8 @@ namespace fedgate::config {
 namespace {
 
 bool is_short_name(std::string_view text) {
-  return !text.empty() && text.size() <= 32 && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+  return !text.empty() && text.size() <= 32 &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
 /// `user:secret@` or `password=` in a libpq URI.
@@ -19,7 +20,8 @@ bool holds_password(std::string_view url) {
   const auto authority = url.substr(begin, url.find_first_of("/?", begin) - begin);
   const auto at = authority.rfind('@');
   const bool in_authority = at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
-  return in_authority || url.find("?password=") != std::string_view::npos || url.find("&password=") != std::string_view::npos;
+  return in_authority || url.find("?password=") != std::string_view::npos ||
+         url.find("&password=") != std::string_view::npos;
 }
 
 }  // namespace
@@ -57,7 +59,8 @@ void Resolver::own_node() {
     }
   }
   if (from.principal_domains.bound() && from.principal_domains->empty()) {
-    report_.error(from.principal_domains.place, "`node.principal_domains` must not be empty; remove the key for [node.id]");
+    report_.error(from.principal_domains.place,
+                  "`node.principal_domains` must not be empty; remove the key for [node.id]");
   }
   if (from.principal_domains.state == draft::List<Domain>::State::absent && from.id.bound()) {
     if (auto domain = Domain::parse(own.id.view())) own.principal_domains.push_back(std::move(*domain));
@@ -69,7 +72,8 @@ std::string Resolver::address(const draft::Text& from, std::string_view key) {
   constexpr std::string_view unix_prefix = "unix:";
   if (!from.usable()) return {};
   auto text = *from;
-  if (text.starts_with(unix_prefix) && text.size() > unix_prefix.size()) text = "unix:" + files_.absolute(text.substr(unix_prefix.size()));
+  if (text.starts_with(unix_prefix) && text.size() > unix_prefix.size())
+    text = "unix:" + files_.absolute(text.substr(unix_prefix.size()));
   const auto parsed = net::parse_address(text);
   if (!parsed) {
     report_.error(from.place, "`" + std::string(key) + "`: " + parsed.error().detail);
@@ -92,7 +96,8 @@ void Resolver::listeners() {
   const auto claim = [&](const std::string& where, const draft::Text& at, std::string_view key) {
     if (where.empty() || where.ends_with(":0")) return;
     if (const auto [first, fresh] = taken.emplace(where, key); !fresh) {
-      report_.error(at.place, "`" + std::string(key) + "` is " + where + ", and so is `" + std::string(first->second) + "`; choose another");
+      report_.error(at.place, "`" + std::string(key) + "` is " + where + ", and so is `" + std::string(first->second) +
+                                  "`; choose another");
     }
   };
   claim(out_.peers.address, peers.address, "listen.peers.address");
@@ -108,7 +113,8 @@ void Resolver::clients_listener() {
     out_.clients_tls.emplace();
     const auto facts = certificate_and_key(clients.tls.value, "listen.clients.tls", *out_.clients_tls);
     if (facts && !facts->server_auth) {
-      report_.error(clients.tls->certificate.place, "`listen.clients.tls.certificate` lacks the extended key usage serverAuth; issue it with that");
+      report_.error(clients.tls->certificate.place,
+                    "`listen.clients.tls.certificate` lacks the extended key usage serverAuth; issue it with that");
     }
     return;
   }
@@ -116,7 +122,8 @@ void Resolver::clients_listener() {
   const auto parsed = net::parse_address(out_.clients.address);
   if (parsed && !parsed->loopback()) {
     report_.error(clients.address.place,
-                  "`listen.clients.address` is not on loopback, and plain text is refused off loopback; give `listen.clients.tls`, or "
+                  "`listen.clients.address` is not on loopback, and plain text is refused off loopback; give "
+                  "`listen.clients.tls`, or "
                   "listen on 127.0.0.1 or a unix socket");
   }
 }
@@ -127,7 +134,9 @@ void Resolver::admin_listener() {
   if (!out_.admin.address.empty()) {
     const auto parsed = net::parse_address(out_.admin.address);
     if (parsed && !parsed->loopback()) {
-      report_.error(admin.address.place, "`listen.admin.address` must be a unix socket or loopback: operators are known by their local user");
+      report_.error(
+          admin.address.place,
+          "`listen.admin.address` must be a unix socket or loopback: operators are known by their local user");
     }
   }
   for (const auto& entry : admin.operators) {
@@ -143,7 +152,8 @@ void Resolver::admin_listener() {
   }
 }
 
-std::optional<trust::CertificateFacts> Resolver::certificate_and_key(const draft::TlsPaths& from, std::string_view prefix, TlsFiles& into) {
+std::optional<trust::CertificateFacts> Resolver::certificate_and_key(const draft::TlsPaths& from,
+                                                                     std::string_view prefix, TlsFiles& into) {
   const auto certificate_name = std::string(prefix) + ".certificate";
   const auto key_name = std::string(prefix) + ".key";
   auto certificate = files_.read(from.certificate, certificate_name, Secrecy::open);
@@ -153,7 +163,8 @@ std::optional<trust::CertificateFacts> Resolver::certificate_and_key(const draft
   into.certificate_file = files_.locate(from.certificate, certificate_name);
   auto facts = trust::certificate_facts(*certificate);
   if (!facts) {
-    report_.error(from.certificate.place, "`" + certificate_name + "`: " + into.certificate_file + ": " + facts.error().detail);
+    report_.error(from.certificate.place,
+                  "`" + certificate_name + "`: " + into.certificate_file + ": " + facts.error().detail);
     return std::nullopt;
   }
   if (key) {
@@ -171,11 +182,13 @@ void Resolver::validity(const trust::CertificateFacts& facts, Place place, std::
   const auto now = clock_.wall();
   const auto name = "`" + std::string(key) + "`: the certificate ";
   if (now < facts.not_before) {
-    report_.error(place, name + "is not valid before " + date_text(facts.not_before) + "; is this machine's clock right?");
+    report_.error(place,
+                  name + "is not valid before " + date_text(facts.not_before) + "; is this machine's clock right?");
   } else if (now >= facts.not_after) {
     report_.error(place, name + "expired on " + date_text(facts.not_after) + "; issue a new one");
   } else if (facts.not_after - now < std::chrono::days(14)) {
-    report_.warning(place, name + "expires on " + date_text(facts.not_after) + ", in less than 14 days; issue a new one");
+    report_.warning(place,
+                    name + "expires on " + date_text(facts.not_after) + ", in less than 14 days; issue a new one");
   }
 }
 
@@ -184,16 +197,23 @@ void Resolver::tls() {
   const auto facts = certificate_and_key(from, "tls", out_.tls);
   if (!facts) return;
   const auto place = from.certificate.place;
-  if (facts->is_ca) report_.error(place, "`tls.certificate` is a CA certificate, which peers refuse; issue a certificate for this gateway with it");
-  for (const auto& [present, usage] : {std::pair{facts->server_auth, "serverAuth"}, std::pair{facts->client_auth, "clientAuth"}}) {
+  if (facts->is_ca)
+    report_.error(
+        place,
+        "`tls.certificate` is a CA certificate, which peers refuse; issue a certificate for this gateway with it");
+  for (const auto& [present, usage] :
+       {std::pair{facts->server_auth, "serverAuth"}, std::pair{facts->client_auth, "clientAuth"}}) {
     if (!present) {
-      report_.error(place, std::string("`tls.certificate` lacks the extended key usage ") + usage +
-                               "; the gateway is both server and client to its peers: issue it with serverAuth and clientAuth");
+      report_.error(
+          place, std::string("`tls.certificate` lacks the extended key usage ") + usage +
+                     "; the gateway is both server and client to its peers: issue it with serverAuth and clientAuth");
     }
   }
   if (root_.node->id.bound() && std::ranges::find(facts->dns_names, out_.node.id.str()) == facts->dns_names.end()) {
-    report_.error(place, "`tls.certificate` does not hold `node.id` " + out_.node.id.str() + " as a DNS SAN (it holds " +
-                             (facts->dns_names.empty() ? "none" : listed(facts->dns_names)) + "); peers would refuse it: issue it for that name");
+    report_.error(place, "`tls.certificate` does not hold `node.id` " + out_.node.id.str() +
+                             " as a DNS SAN (it holds " +
+                             (facts->dns_names.empty() ? "none" : listed(facts->dns_names)) +
+                             "); peers would refuse it: issue it for that name");
   }
 }
 
@@ -219,9 +239,11 @@ void Resolver::store() {
     return report_.error(place, "`store.url` must begin with sqlite: or postgresql://");
   }
   if (holds_password(*from.url)) {
-    report_.error(place, "`store.url` holds a password; secrets come from files: remove it and give `store.password_file`");
+    report_.error(place,
+                  "`store.url` holds a password; secrets come from files: remove it and give `store.password_file`");
   }
-  if (from.password_file.bound() && !from.password_file->empty() && files_.read(from.password_file, "store.password_file", Secrecy::secret)) {
+  if (from.password_file.bound() && !from.password_file->empty() &&
+      files_.read(from.password_file, "store.password_file", Secrecy::secret)) {
     out_.store.password_file = files_.locate(from.password_file, "store.password_file");
   }
 }

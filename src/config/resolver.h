@@ -50,7 +50,8 @@ class Resolver {
   void references(const draft::Rule& rule);
 
   /// The certificate and key of both; nothing where they do not belong together.
-  std::optional<trust::CertificateFacts> certificate_and_key(const draft::TlsPaths& from, std::string_view prefix, TlsFiles& into);
+  std::optional<trust::CertificateFacts> certificate_and_key(const draft::TlsPaths& from, std::string_view prefix,
+                                                             TlsFiles& into);
   void validity(const trust::CertificateFacts& facts, Place place, std::string_view key);
   [[nodiscard]] bool ours(const PrincipalId& principal) const;
   std::string address(const draft::Text& from, std::string_view key);
@@ -65,8 +66,8 @@ class Resolver {
   Files& files_;
   const Clock& clock_;
   Settings& out_;
-  std::map<Sha256, Anchored> anchors_;             // by public key
-  std::map<std::string, std::string> domains_;     // domain → who has it
+  std::map<Sha256, Anchored> anchors_;          // by public key
+  std::map<std::string, std::string> domains_;  // domain → who has it
   std::map<std::string, Place> aliases_;
 };
 

@@ -18,8 +18,10 @@ struct Unit {
   std::string_view name;
   std::uint64_t factor;
 };
-constexpr std::array durations{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000}};
-constexpr std::array sizes{Unit{"B", 1}, Unit{"KiB", 1ULL << 10}, Unit{"MiB", 1ULL << 20}, Unit{"GiB", 1ULL << 30}, Unit{"TiB", 1ULL << 40}};
+constexpr std::array durations{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000},
+                               Unit{"d", 86'400'000}};
+constexpr std::array sizes{Unit{"B", 1}, Unit{"KiB", 1ULL << 10}, Unit{"MiB", 1ULL << 20}, Unit{"GiB", 1ULL << 30},
+                           Unit{"TiB", 1ULL << 40}};
 constexpr std::array rates{Unit{"/h", 1}, Unit{"/m", 60}, Unit{"/s", 3600}};
 
 std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<const Unit> units, std::uint64_t most) {
@@ -81,7 +83,8 @@ std::optional<std::chrono::microseconds> take_time_of_day(std::string_view& text
   if (!minute || *minute > 59 || !take(text, ':')) return std::nullopt;
   const auto second = digits(text, 2);
   if (!second || *second > 59) return std::nullopt;
-  std::chrono::microseconds out = std::chrono::hours(*hour) + std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+  std::chrono::microseconds out =
+      std::chrono::hours(*hour) + std::chrono::minutes(*minute) + std::chrono::seconds(*second);
   if (take(text, '.')) {
     const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
     if (end == 0) return std::nullopt;
@@ -127,30 +130,35 @@ Result<std::uint64_t> parse_whole_number(std::string_view text) {
     return fail(Code::invalid_configuration, "`" + shorten(text) + "` is not a whole number");
   }
   if (text.size() > 1 && text.front() == '0') {
-    return fail(Code::invalid_configuration, "`" + shorten(text) + "` has a leading zero: YAML readers disagree whether 010 is 8 or 10; "
-                                             "write the number without it");
+    return fail(Code::invalid_configuration, "`" + shorten(text) +
+                                                 "` has a leading zero: YAML readers disagree whether 010 is 8 or 10; "
+                                                 "write the number without it");
   }
   return value;
 }
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  const auto value = parse_with_unit(text, durations, static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+  const auto value =
+      parse_with_unit(text, durations, static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
   if (value) return std::chrono::milliseconds(static_cast<std::int64_t>(*value));
-  return fail(Code::invalid_configuration,
-              "`" + shorten(text) + "` is not a duration: write a whole number and its unit, as in 250ms, 5s, 5m, 1h, 400d");
+  return fail(
+      Code::invalid_configuration,
+      "`" + shorten(text) + "` is not a duration: write a whole number and its unit, as in 250ms, 5s, 5m, 1h, 400d");
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
   const auto value = parse_with_unit(text, sizes, std::numeric_limits<std::uint64_t>::max());
   if (value) return *value;
-  return fail(Code::invalid_configuration,
-              "`" + shorten(text) + "` is not a size: write a whole number and its unit, as in 512B, 64KiB, 1MiB, 10GiB");
+  return fail(
+      Code::invalid_configuration,
+      "`" + shorten(text) + "` is not a size: write a whole number and its unit, as in 512B, 64KiB, 1MiB, 10GiB");
 }
 
 Result<std::uint64_t> parse_rate_per_hour(std::string_view text) {
   const auto value = parse_with_unit(text, rates, std::numeric_limits<std::uint64_t>::max());
   if (value) return *value;
-  return fail(Code::invalid_configuration, "`" + shorten(text) + "` is not a rate: write a whole number per unit, as in 6000/h, 100/m, 10/s");
+  return fail(Code::invalid_configuration,
+              "`" + shorten(text) + "` is not a rate: write a whole number per unit, as in 6000/h, 100/m, 10/s");
 }
 
 Result<WallTime> parse_time(std::string_view text) {
@@ -197,7 +205,8 @@ std::size_t first_invalid_utf8(std::string_view text) {
 }
 
 std::size_t count_characters(std::string_view utf8) {
-  return static_cast<std::size_t>(std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string shorten(std::string_view text) {

@@ -26,27 +26,27 @@ namespace fedgate::config {
 struct OwnNode {
   NodeId id;
   std::string name;
-  std::string endpoint;                        ///< `https://…`, what peers are told; may be empty
-  std::vector<Domain> principal_domains;       ///< default: the node id itself
+  std::string endpoint;                   ///< `https://…`, what peers are told; may be empty
+  std::vector<Domain> principal_domains;  ///< default: the node id itself
   std::string replica = "a";
 };
 
 struct ListenerSettings {
-  std::string address;                         ///< empty: this listener is off
+  std::string address;  ///< empty: this listener is off
 };
 
 struct TlsFiles {
   std::string certificate_file, key_file;
-  std::string certificate_pem, key_pem;        ///< key_pem is secret
+  std::string certificate_pem, key_pem;  ///< key_pem is secret
 };
 
 struct Settings {
-  std::string file;                            ///< the main file
-  std::vector<std::string> files;              ///< every file that was read, for watching
+  std::string file;                ///< the main file
+  std::vector<std::string> files;  ///< every file that was read, for watching
   OwnNode node;
   ListenerSettings peers, clients, admin;
-  std::optional<TlsFiles> clients_tls;         ///< required off loopback
-  std::vector<trust::OperatorEntry> operators; ///< listen.admin.operators
+  std::optional<TlsFiles> clients_tls;          ///< required off loopback
+  std::vector<trust::OperatorEntry> operators;  ///< listen.admin.operators
   unsigned threads = 1;
   TlsFiles tls;
   store::Options store;
@@ -57,9 +57,9 @@ struct Settings {
   limits::Options node_limits;
   net::ServerLimits server_limits;
   unsigned json_depth = 32;
-  std::chrono::milliseconds call_timeout{30'000};          ///< routing.timeout
+  std::chrono::milliseconds call_timeout{30'000};  ///< routing.timeout
   struct Audit {
-    std::string journal;                       ///< directory
+    std::string journal;  ///< directory
     std::uint64_t journal_max = 10ULL << 30;
   } audit;
   struct Shutdown {

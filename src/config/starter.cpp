@@ -103,7 +103,8 @@ log: { level: info, format: json }
 )yaml";
 
 std::string replaced(std::string text, std::string_view what, std::string_view with) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) text.replace(at, what.size(), with);
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
   return text;
 }
 
@@ -144,8 +145,9 @@ Result<void> write_new(const NewFile& file) {
 }
 
 /// CA, node certificate and key, to be written to D/tls; `digest` is the CA certificate's.
-Result<std::vector<NewFile>> dev_pki(const StarterOptions& options, const std::string& directory, WallTime now, std::string& digest) {
-  const auto since = now - std::chrono::minutes(5);   // the other machine's clock may be behind
+Result<std::vector<NewFile>> dev_pki(const StarterOptions& options, const std::string& directory, WallTime now,
+                                     std::string& digest) {
+  const auto since = now - std::chrono::minutes(5);  // the other machine's clock may be behind
   auto ca = trust::make_dev_ca(options.node_id.str(), since);
   if (!ca) return fail(ca.error().in("making the CA"));
   trust::LeafRequest request;
@@ -163,19 +165,28 @@ Result<std::vector<NewFile>> dev_pki(const StarterOptions& options, const std::s
                               {tls + "node.key", leaf->key_pem, 0600}};
 }
 
-std::vector<std::string> next_steps(const StarterOptions& options, const std::string& directory, const std::string& peer, const std::string& digest) {
+std::vector<std::string> next_steps(const StarterOptions& options, const std::string& directory,
+                                    const std::string& peer, const std::string& digest) {
   const auto config = directory + "/fedgate.yaml";
   std::vector<std::string> steps;
   if (options.dev_pki) {
-    steps.push_back("Send the other organisation your CA certificate, " + directory + "/tls/ca.crt, and read them its SHA-256 over the telephone: " + digest);
+    steps.push_back("Send the other organisation your CA certificate, " + directory +
+                    "/tls/ca.crt, and read them its SHA-256 over the telephone: " + digest);
   } else {
-    steps.push_back("Put a certificate for " + options.node_id.str() + " (DNS SAN, EKU serverAuth and clientAuth) into " + directory +
-                    "/tls/node.crt and its key into " + directory + "/tls/node.key (chmod 600), and send the other organisation your CA certificate.");
+    steps.push_back("Put a certificate for " + options.node_id.str() +
+                    " (DNS SAN, EKU serverAuth and clientAuth) into " + directory + "/tls/node.crt and its key into " +
+                    directory + "/tls/node.key (chmod 600), and send the other organisation your CA certificate.");
   }
-  steps.push_back("Put the CA certificate that they send you into " + directory + "/anchors/" + peer + ".crt, after comparing its SHA-256 with them: openssl x509 -in " +
-                  directory + "/anchors/" + peer + ".crt -noout -fingerprint -sha256");
-  steps.push_back("Add their gateway under `nodes`, what you share under `resources`, and who may do what under `policy.rules`: the commented examples in " + config);
-  steps.push_back("Issue a token for a person or an application, and add it under `clients`: fedgate token issue alice@" + options.node_id.str() + " --config " + config);
+  steps.push_back("Put the CA certificate that they send you into " + directory + "/anchors/" + peer +
+                  ".crt, after comparing its SHA-256 with them: openssl x509 -in " + directory + "/anchors/" + peer +
+                  ".crt -noout -fingerprint -sha256");
+  steps.push_back(
+      "Add their gateway under `nodes`, what you share under `resources`, and who may do what under `policy.rules`: "
+      "the commented examples in " +
+      config);
+  steps.push_back(
+      "Issue a token for a person or an application, and add it under `clients`: fedgate token issue alice@" +
+      options.node_id.str() + " --config " + config);
   steps.push_back("Check everything: fedgate check --config " + config);
   steps.push_back("Start the gateway: fedgate serve --config " + config);
   return steps;
@@ -187,9 +198,11 @@ Result<Starter> make_starter(const StarterOptions& options, const Clock& clock) 
   std::error_code problem;
   auto directory = std::filesystem::absolute(options.directory, problem).lexically_normal().string();
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
-  if (problem || options.directory.empty()) return fail(Code::usage, "`" + options.directory + "` is not a directory's name");
+  if (problem || options.directory.empty())
+    return fail(Code::usage, "`" + options.directory + "` is not a directory's name");
   if (directory.size() + std::string_view("/admin.sock").size() >= sizeof(sockaddr_un::sun_path)) {
-    return fail(Code::usage, directory + " is too long a path: the admin socket in it could not be opened; choose a shorter one");
+    return fail(Code::usage,
+                directory + " is too long a path: the admin socket in it could not be opened; choose a shorter one");
   }
 
   const std::string peer = options.node_id.view() == "orgb.example" ? "orga.example" : "orgb.example";
@@ -207,7 +220,8 @@ Result<Starter> make_starter(const StarterOptions& options, const Clock& clock) 
   }
   for (const auto& file : files) {
     if (std::filesystem::exists(std::filesystem::symlink_status(file.path, problem))) {
-      return fail(Code::conflict, file.path + " exists already, and init overwrites nothing; choose another directory or remove it");
+      return fail(Code::conflict,
+                  file.path + " exists already, and init overwrites nothing; choose another directory or remove it");
     }
   }
   for (const char* name : {"", "/tls", "/anchors", "/tokens", "/state"}) {

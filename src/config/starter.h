@@ -19,7 +19,10 @@ struct StarterOptions {
   bool dev_pki = false;
 };
 /// The files that were made, and what to do next, one line each.
-struct Starter { std::vector<std::string> files; std::vector<std::string> next_steps; };
+struct Starter {
+  std::vector<std::string> files;
+  std::vector<std::string> next_steps;
+};
 Result<Starter> make_starter(const StarterOptions& options, const Clock& clock);
 
 }  // namespace fedgate::config

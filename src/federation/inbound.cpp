@@ -22,7 +22,8 @@ class WholeReply final : public adapters::ReplySink {
   }
   Task<Result<void>> data(std::string_view bytes) override {
     if (body_.size() + bytes.size() > bound_) {
-      co_return fail(Code::response_too_large, "the service's answer is larger than limits.body (" + std::to_string(bound_) + " bytes)");
+      co_return fail(Code::response_too_large,
+                     "the service's answer is larger than limits.body (" + std::to_string(bound_) + " bytes)");
     }
     body_.append(bytes);
     co_return Result<void>{};
@@ -90,14 +91,16 @@ Task<> Inbound::invoke(const PeerIdentity& peer, const net::Request& request, ne
   const Node* node = nodes->find(peer.node);
   if (node == nullptr || !node->usable()) {
     // Trust is checked on every request: a connection may be older than a revocation.
-    call.refuse(Error(Code::node_not_trusted, peer.node.str() + " is not trusted or not enabled any more"), DecidedBy::target);
+    call.refuse(Error(Code::node_not_trusted, peer.node.str() + " is not trusted or not enabled any more"),
+                DecidedBy::target);
     response.close = true;
   } else {
     try {
       co_await carry(call, *node, request);
     } catch (const boost::system::system_error& error) {
       if (error.code() != asio::error::operation_aborted) throw;
-      call.outcome.error = Error(Code::cancelled, peer.node.str() + " gave up: it closed the connection or its deadline passed");
+      call.outcome.error =
+          Error(Code::cancelled, peer.node.str() + " gave up: it closed the connection or its deadline passed");
       call.outcome.decided_by = DecidedBy::origin;
     }
   }
@@ -180,7 +183,8 @@ Result<void> Inbound::read_body(Call& call, const Node& node, const net::Request
     return fail(Code::identity_mismatch, "the body's source_node is not the certificate's " + invocation.origin.str());
   }
   if (body->target_node && *body->target_node != around_.own_id) {
-    return fail(Code::identity_mismatch, "the call is meant for " + body->target_node->str() + ", we are " + around_.own_id.str());
+    return fail(Code::identity_mismatch,
+                "the call is meant for " + body->target_node->str() + ", we are " + around_.own_id.str());
   }
   if (!body->principal) return fail(Code::bad_request, "member \"principal_id\" is missing");
   invocation.principal = std::move(*body->principal);
@@ -219,9 +223,9 @@ Task<> Inbound::carry(Call& call, const Node& node, const net::Request& request)
   const auto& rules = rules_.get();
   const WallTime now = around_.clock.wall();
   if (found.resource == nullptr || !rules->visible(node.id, invocation.resource, now)) {
-    call.refuse(Error(Code::resource_not_found, found.resource == nullptr
-                                                    ? "no resource " + invocation.resource.str()
-                                                    : "no rule lets " + node.id.str() + " see " + invocation.resource.str()),
+    call.refuse(Error(Code::resource_not_found, found.resource == nullptr ? "no resource " + invocation.resource.str()
+                                                                          : "no rule lets " + node.id.str() + " see " +
+                                                                                invocation.resource.str()),
                 DecidedBy::target);
     co_return;
   }
@@ -232,7 +236,8 @@ Task<> Inbound::carry(Call& call, const Node& node, const net::Request& request)
   }
   if (found.capability == nullptr) {
     call.decision.reset();
-    call.refuse(Error(Code::capability_not_found, invocation.resource.str() + " has no capability " + invocation.capability.str()),
+    call.refuse(Error(Code::capability_not_found,
+                      invocation.resource.str() + " has no capability " + invocation.capability.str()),
                 DecidedBy::target);
     co_return;
   }
@@ -242,7 +247,8 @@ Task<> Inbound::carry(Call& call, const Node& node, const net::Request& request)
 Task<> Inbound::act(Call& call, std::shared_ptr<Adapters> adapters, const adapters::ResourceTable::Found& found) {
   const auto adapter = adapters->by_resource.find(found.resource->id);
   if (adapter == adapters->by_resource.end()) {
-    call.outcome.error = Error(Code::upstream_unreachable, "resource " + found.resource->id.str() + " has no usable adapter");
+    call.outcome.error =
+        Error(Code::upstream_unreachable, "resource " + found.resource->id.str() + " has no usable adapter");
     call.outcome.decided_by = DecidedBy::target;
     co_return;
   }
@@ -282,7 +288,8 @@ Task<> Inbound::act(Call& call, std::shared_ptr<Adapters> adapters, const adapte
 }
 
 Task<> Inbound::record(Call& call) {
-  const auto total = std::chrono::duration_cast<std::chrono::microseconds>(around_.clock.steady() - call.invocation.received);
+  const auto total =
+      std::chrono::duration_cast<std::chrono::microseconds>(around_.clock.steady() - call.invocation.received);
   call.outcome.timing.target = total;
   metrics_.count(call, total, true);
   if (!call.protocol.empty()) {
@@ -297,8 +304,8 @@ Task<> Inbound::record(Call& call) {
     call.receipt = std::move(*durable);
     co_return;
   }
-  around_.log.error("outcome not recorded", {{"correlation_id", call.invocation.correlation_id.str()},
-                                             {"problem", durable.error().detail}});
+  around_.log.error("outcome not recorded",
+                    {{"correlation_id", call.invocation.correlation_id.str()}, {"problem", durable.error().detail}});
   around_.metrics.audit_refusals().Increment();
   call.outcome.error = durable.error();
   call.outcome.decided_by = DecidedBy::target;

@@ -11,9 +11,9 @@
 #include "base/json.h"
 #include "base/task.h"
 #include "base/worker.h"
-#include "fedgate/principal.h"
 #include "federation/call.h"
 #include "federation/surroundings.h"
+#include "fedgate/principal.h"
 #include "net/http_client.h"
 #include "net/http_message.h"
 

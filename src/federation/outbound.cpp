@@ -23,7 +23,8 @@ Result<std::chrono::milliseconds> timeout_of(const net::Request& request, std::c
   if (problem != std::errc{} || at != end || !std::isfinite(seconds) || seconds <= 0) {
     return fail(Code::bad_request, "Request-Timeout must be a number of seconds above 0");
   }
-  return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(seconds * 1000.0, static_cast<double>(longest.count()))));
+  return std::chrono::milliseconds(
+      static_cast<std::int64_t>(std::min(seconds * 1000.0, static_cast<double>(longest.count()))));
 }
 
 }  // namespace
@@ -98,7 +99,8 @@ Result<void> Outbound::read(Call& call, const Caller& caller, const net::Request
     const auto& allowed = caller.may_act_for;
     if (std::find(allowed.begin(), allowed.end(), *body->principal) == allowed.end()) {
       return fail(Code::principal_mismatch, "the token of " + caller.principal.str() + " may not act for " +
-                                                body->principal->str() + "; its entry under clients: has no such may_act_for");
+                                                body->principal->str() +
+                                                "; its entry under clients: has no such may_act_for");
     }
     // The token's groups are those of its own principal, not of the one it acts for.
     invocation.groups.clear();
@@ -165,7 +167,9 @@ Task<> Outbound::send(Call& call, const Route& route) {
   if (!reply.answer) {
     // With TLS 1.3 a refused certificate is heard of only after the request was written, and never read.
     const bool refused = reply.answer.error().code == Code::peer_refused;
-    call.outcome.effect = reply.sent == net::Sent::nothing ? Effect::not_sent : refused ? Effect::failed : Effect::unknown;
+    call.outcome.effect = reply.sent == net::Sent::nothing ? Effect::not_sent
+                          : refused                        ? Effect::failed
+                                                           : Effect::unknown;
     call.outcome.error = reply.answer.error();
     call.outcome.decided_by = DecidedBy::origin;
   } else if (reply.answer->success) {
@@ -173,13 +177,15 @@ Task<> Outbound::send(Call& call, const Route& route) {
     call.result = std::move(reply.answer->result);
   } else {
     call.outcome.effect = reply.answer->effect;
-    call.outcome.error = Error(*reply.answer->code, route.node.str() + ": " + std::string(code_info(*reply.answer->code).title));
+    call.outcome.error =
+        Error(*reply.answer->code, route.node.str() + ": " + std::string(code_info(*reply.answer->code).title));
     call.outcome.decided_by = reply.answer->decided_by;
   }
 }
 
 Task<> Outbound::record(Call& call) {
-  const auto total = std::chrono::duration_cast<std::chrono::microseconds>(around_.clock.steady() - call.invocation.received);
+  const auto total =
+      std::chrono::duration_cast<std::chrono::microseconds>(around_.clock.steady() - call.invocation.received);
   Timing& timing = call.outcome.timing;
   timing.origin = std::max(std::chrono::microseconds{0}, total - timing.network - timing.target);
   metrics_.count(call, total, nodes_.get()->find(call.invocation.target) != nullptr);
@@ -189,8 +195,8 @@ Task<> Outbound::record(Call& call) {
     co_return;
   }
   // No answer leaves without a record: what the target did is in its own trail, and our intent is in ours.
-  around_.log.error("outcome not recorded", {{"correlation_id", call.invocation.correlation_id.str()},
-                                             {"problem", durable.error().detail}});
+  around_.log.error("outcome not recorded",
+                    {{"correlation_id", call.invocation.correlation_id.str()}, {"problem", durable.error().detail}});
   around_.metrics.audit_refusals().Increment();
   call.outcome.error = durable.error();
   call.outcome.decided_by = DecidedBy::origin;

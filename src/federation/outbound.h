@@ -6,10 +6,10 @@
 
 #include "base/json.h"
 #include "base/task.h"
-#include "fedgate/principal.h"
 #include "federation/call.h"
 #include "federation/peer_client.h"
 #include "federation/surroundings.h"
+#include "fedgate/principal.h"
 #include "net/http_message.h"
 
 namespace fedgate::federation {

@@ -19,7 +19,8 @@ PeerClient::PeerClient(Worker& worker, net::ClientLimits limits, std::function<s
 Result<net::Destination> PeerClient::destination(const Route& route) const {
   auto url = net::parse_url(route.endpoint);
   if (!url || url->scheme != "https") {
-    return fail(Code::peer_unreachable, "the endpoint " + route.endpoint + " of " + route.node.str() + " is not an https URL");
+    return fail(Code::peer_unreachable,
+                "the endpoint " + route.endpoint + " of " + route.node.str() + " is not an https URL");
   }
   net::Destination to;
   to.pool_key = route.node.str() + ' ' + route.endpoint;
@@ -33,8 +34,8 @@ Result<net::Destination> PeerClient::destination(const Route& route) const {
   return to;
 }
 
-Task<PeerClient::Reply> PeerClient::invoke(const Route& route, const Invocation& invocation, std::string_view call_nonce,
-                                           const std::optional<LeafReference>& intent) {
+Task<PeerClient::Reply> PeerClient::invoke(const Route& route, const Invocation& invocation,
+                                           std::string_view call_nonce, const std::optional<LeafReference>& intent) {
   Reply reply;
   auto to = destination(route);
   if (!to) {
@@ -56,7 +57,8 @@ Task<PeerClient::Reply> PeerClient::invoke(const Route& route, const Invocation&
   request.headers.add(wire::header::via, wire::via_header(invocation.via));
   request.headers.add(wire::header::call_nonce, to_base64url(call_nonce));
   if (intent) request.headers.add(wire::header::audit_leaf, wire::leaf_header(*intent));
-  if (!invocation.idempotency_key.empty()) request.headers.add(wire::header::idempotency_key, invocation.idempotency_key);
+  if (!invocation.idempotency_key.empty())
+    request.headers.add(wire::header::idempotency_key, invocation.idempotency_key);
   if (!invocation.traceparent.empty()) request.headers.add(wire::header::traceparent, invocation.traceparent);
 
   net::Exchange exchange = co_await client_.send(*to, request, invocation.deadline);
@@ -74,7 +76,8 @@ void PeerClient::read(const net::Response& response, const NodeId& node, Reply& 
   reply.bytes = response.body.size();
   reply.answer = wire::parse_peer_answer(parser_, response.body);
   if (reply.answer && reply.answer->success != (response.status == 200)) {
-    reply.answer = fail(Code::peer_protocol_error, "status " + std::to_string(response.status) + " contradicts its body");
+    reply.answer =
+        fail(Code::peer_protocol_error, "status " + std::to_string(response.status) + " contradicts its body");
   }
   if (!reply.answer) {
     reply.answer = fail(reply.answer.error().in(node.str() + " answered " + std::to_string(response.status)));

@@ -27,8 +27,8 @@ class PeerClient {
     Result<wire::PeerAnswer> answer = fail(Code::peer_unreachable, "not asked");
     net::Sent sent = net::Sent::nothing;
     std::optional<PeerIdentity> peer;
-    Timing timing;                               ///< target and upstream, as the peer states them
-    std::optional<LeafReference> leaf;           ///< the peer's leaf for this call, as it states it
+    Timing timing;                      ///< target and upstream, as the peer states them
+    std::optional<LeafReference> leaf;  ///< the peer's leaf for this call, as it states it
     std::size_t bytes = 0;
     std::chrono::seconds retry_after{0};
   };

@@ -21,7 +21,8 @@ Result<void> SeenCalls::remember(const NodeId& peer, const CorrelationId& id, st
     memory.turned = now;
   }
   const Key key{id, attempt};
-  if (memory.previous.contains(key)) return fail(Code::duplicate_call, "correlation id " + id.str() + " was used before");
+  if (memory.previous.contains(key))
+    return fail(Code::duplicate_call, "correlation id " + id.str() + " was used before");
   if (memory.current.size() >= bound_) {
     return fail(Code::overloaded, "more than " + std::to_string(bound_) + " calls of " + peer.str() + " in 10 minutes");
   }

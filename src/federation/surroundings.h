@@ -13,10 +13,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/snapshot.h"
-#include "fedgate/clock.h"
-#include "fedgate/id.h"
 #include "federation/refusal_floods.h"
 #include "federation/seen_calls.h"
+#include "fedgate/clock.h"
+#include "fedgate/id.h"
 #include "limits/node_limiter.h"
 #include "nodes/registry.h"
 #include "policy/rules.h"
@@ -26,10 +26,10 @@ namespace fedgate::federation {
 
 /// What configuration says of calls; replaced whole on reload.
 struct CallOptions {
-  std::vector<Domain> principal_domains;       ///< ours
-  std::chrono::milliseconds timeout{30'000};   ///< of a call that names none, and the longest there is
+  std::vector<Domain> principal_domains;      ///< ours
+  std::chrono::milliseconds timeout{30'000};  ///< of a call that names none, and the longest there is
   unsigned json_depth = 32;
-  std::size_t body = 1024 * 1024;              ///< largest result
+  std::size_t body = 1024 * 1024;  ///< largest result
 };
 
 struct Surroundings {

@@ -142,9 +142,8 @@ HttpClient::State::Pool& HttpClient::State::pool(const std::string& key) {
   const auto found = pools.find(key);
   if (found != pools.end()) return *found->second;
   // Destinations come and go; a pool without connections holds nothing.
-  if (pools.size() >= many_pools) std::erase_if(pools, [](const auto& entry) {
-      return entry.second->size == 0 && entry.second->waiting == 0;
-    });
+  if (pools.size() >= many_pools)
+    std::erase_if(pools, [](const auto& entry) { return entry.second->size == 0 && entry.second->waiting == 0; });
   return *pools.emplace(key, std::make_unique<Pool>(worker.executor())).first->second;
 }
 
@@ -223,7 +222,8 @@ Task<Result<HttpClient::State::Handle>> HttpClient::State::connect(const Destina
 
 // A burst of calls to a peer must not become a burst of handshakes, which the peer would refuse: they wait for a
 // connection that is being made, or given back.
-Task<Result<HttpClient::State::Handle>> HttpClient::State::acquire(const Destination& destination, SteadyTime deadline) {
+Task<Result<HttpClient::State::Handle>> HttpClient::State::acquire(const Destination& destination,
+                                                                   SteadyTime deadline) {
   Pool& where = pool(destination.pool_key);
   if (auto idle = take_idle(where)) co_return idle;
   const Wake alarm(where.changed, worker.wheel(), deadline);

@@ -26,11 +26,11 @@ namespace fedgate::net {
 /// Where a request goes. Connections are shared between requests whose `pool_key` is the same.
 struct Destination {
   std::string pool_key;
-  std::string host;                        ///< name or address to connect to, or the path of a unix socket
-  std::uint16_t port = 0;                  ///< 0: unix socket
+  std::string host;        ///< name or address to connect to, or the path of a unix socket
+  std::uint16_t port = 0;  ///< 0: unix socket
   std::string host_header;
-  std::shared_ptr<TlsContext> tls;         ///< null: plain text
-  std::string server_name;                 ///< SNI and the judge's `expected`; with tls only
+  std::shared_ptr<TlsContext> tls;  ///< null: plain text
+  std::string server_name;          ///< SNI and the judge's `expected`; with tls only
 };
 
 struct ClientLimits {
@@ -38,9 +38,9 @@ struct ClientLimits {
   std::size_t body = 1024 * 1024;
   std::size_t idle_per_destination = 256;
   std::size_t connections_per_destination = 1024;
-  std::size_t connecting_per_destination = 8;   ///< at once; further calls wait for one of these
-  std::chrono::milliseconds connect{5000};      ///< resolve, connect and handshake together
-  std::chrono::milliseconds idle{240'000};      ///< kept in the pool unused; the server keeps longer
+  std::size_t connecting_per_destination = 8;  ///< at once; further calls wait for one of these
+  std::chrono::milliseconds connect{5000};     ///< resolve, connect and handshake together
+  std::chrono::milliseconds idle{240'000};     ///< kept in the pool unused; the server keeps longer
 };
 
 /// How far a request got: decides whether the call may have had an effect.
@@ -49,7 +49,7 @@ enum class Sent : std::uint8_t { nothing, something };
 struct Exchange {
   Result<Response> response = Response{};
   Sent sent = Sent::nothing;
-  std::optional<PeerIdentity> peer;        ///< who answered, where TLS established it
+  std::optional<PeerIdentity> peer;  ///< who answered, where TLS established it
 };
 
 class HttpClient {

@@ -18,7 +18,7 @@
 namespace fedgate::net {
 
 struct HeadFacts {
-  unsigned version = 11;                          ///< 10 or 11
+  unsigned version = 11;  ///< 10 or 11
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
 };

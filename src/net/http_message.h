@@ -28,27 +28,29 @@ class Headers {
   [[nodiscard]] View at(std::size_t i) const;
 
  private:
-  struct Place { std::uint32_t name, name_size, value, value_size; };
+  struct Place {
+    std::uint32_t name, name_size, value, value_size;
+  };
   std::string bytes_;
   std::vector<Place> places_;
 };
 
 struct Request {
-  std::string method;    ///< one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
-  std::string target;    ///< origin-form: path and query as received
-  Headers headers;       ///< sending: without Host, Content-Length, Transfer-Encoding, Connection; the client writes those
+  std::string method;  ///< one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
+  std::string target;  ///< origin-form: path and query as received
+  Headers headers;  ///< sending: without Host, Content-Length, Transfer-Encoding, Connection; the client writes those
   std::string body;
   bool keep_alive = true;
 
-  [[nodiscard]] std::string_view path() const;    ///< before '?', still percent-encoded
-  [[nodiscard]] std::string_view query() const;   ///< after '?', without it
+  [[nodiscard]] std::string_view path() const;   ///< before '?', still percent-encoded
+  [[nodiscard]] std::string_view query() const;  ///< after '?', without it
 };
 
 struct Response {
   std::uint16_t status = 200;
-  Headers headers;       ///< without Content-Length, Connection, Date: the server writes those
+  Headers headers;  ///< without Content-Length, Connection, Date: the server writes those
   std::string body;
-  bool close = false;    ///< end the connection after this answer
+  bool close = false;  ///< end the connection after this answer
 };
 
 std::string_view reason_phrase(std::uint16_t status);

@@ -28,15 +28,15 @@
 namespace fedgate::net {
 
 struct ServerLimits {
-  std::size_t header = 16 * 1024;         ///< request line and fields together, bytes
-  std::size_t body = 1024 * 1024;         ///< bytes
-  std::size_t connections = 4096;         ///< on this listener, all workers
-  std::size_t unauthenticated_per_address = 64;   ///< connections of one IP (IPv6: /64) whose handshake is not done
+  std::size_t header = 16 * 1024;                ///< request line and fields together, bytes
+  std::size_t body = 1024 * 1024;                ///< bytes
+  std::size_t connections = 4096;                ///< on this listener, all workers
+  std::size_t unauthenticated_per_address = 64;  ///< connections of one IP (IPv6: /64) whose handshake is not done
   std::chrono::milliseconds handshake{5000};
-  std::chrono::milliseconds header_time{10'000};   ///< from the first byte of a request to the end of its head
-  std::chrono::milliseconds body_time{30'000};     ///< from there to the end of the body
-  std::chrono::milliseconds write_time{30'000};    ///< for an answer to be taken
-  std::chrono::milliseconds idle{300'000};         ///< between requests; our client gives up earlier (240 s)
+  std::chrono::milliseconds header_time{10'000};  ///< from the first byte of a request to the end of its head
+  std::chrono::milliseconds body_time{30'000};    ///< from there to the end of the body
+  std::chrono::milliseconds write_time{30'000};   ///< for an answer to be taken
+  std::chrono::milliseconds idle{300'000};        ///< between requests; our client gives up earlier (240 s)
 };
 
 /// What is known of a connection before its first request.
@@ -59,7 +59,7 @@ class Handler {
 };
 
 struct ServerOptions {
-  std::string name;                       ///< peers, clients, admin: for metrics and logs
+  std::string name;  ///< peers, clients, admin: for metrics and logs
   ServerLimits limits;
   /// Host header values that are ours, lower case, without port; empty: any single well-formed Host.
   std::vector<std::string> hosts;
@@ -93,7 +93,7 @@ class HttpServer {
 class Listener {
  public:
   struct Options {
-    std::string address;                  ///< `host:port`, `[v6]:port` or `unix:/path`; port 0: any
+    std::string address;  ///< `host:port`, `[v6]:port` or `unix:/path`; port 0: any
     std::uint32_t unix_mode = 0660;
     ServerLimits limits;
   };
@@ -113,7 +113,7 @@ class Listener {
  private:
   struct State;
   explicit Listener(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;   // shared with the one pending accept
+  std::shared_ptr<State> state_;  // shared with the one pending accept
 };
 
 }  // namespace fedgate::net

@@ -92,7 +92,7 @@ class Stream {
 
  private:
   struct State;
-  std::shared_ptr<State> state_;   // shared with the one pending wait
+  std::shared_ptr<State> state_;  // shared with the one pending wait
 };
 
 }  // namespace fedgate::net

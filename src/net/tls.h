@@ -38,8 +38,8 @@ struct PresentedChain {
 using Judge = std::function<Result<PeerIdentity>(const PresentedChain&)>;
 
 struct TlsOptions {
-  std::string certificate_pem;   ///< leaf first, then intermediates
-  std::string key_pem;           ///< secret
+  std::string certificate_pem;  ///< leaf first, then intermediates
+  std::string key_pem;          ///< secret
   /// Absent: the other side needs no certificate (server) or is not judged (never used for peers).
   Judge judge;
   std::vector<std::string> alpn{"http/1.1"};

@@ -92,7 +92,8 @@ NodeRow read_node(const pqxx::row& from) {
 void write_node(Values& to, const NodeRow& row) {
   to.add(row.node_id), to.add(row.name), to.add(row.alias), to.add(row.endpoint), to.add(row.further_endpoints);
   to.add(row.trust_anchor_cert), to.add(row.further_trust_anchors), to.add(row.pins), to.add(row.principal_domains);
-  to.add(row.resources), to.add(row.reads), to.add(row.trust_level), to.add(row.enabled), to.add(row.source), to.add(row.defined_at);
+  to.add(row.resources), to.add(row.reads), to.add(row.trust_level), to.add(row.enabled), to.add(row.source),
+      to.add(row.defined_at);
   to.add(row.rate_limit_per_hour), to.add(row.metadata), to.add(row.trusted_since), to.add(row.last_seen);
   to.add(row.created_at), to.add(row.updated_at);
 }

@@ -104,7 +104,8 @@ void bind_node(SQLite::Statement& statement, const NodeRow& row) {
   Binder bind(statement);
   bind(row.node_id), bind(row.name), bind(row.alias), bind(row.endpoint), bind(row.further_endpoints);
   bind(row.trust_anchor_cert), bind(row.further_trust_anchors), bind(row.pins), bind(row.principal_domains);
-  bind(row.resources), bind(row.reads), bind(row.trust_level), bind(std::int64_t{row.enabled}), bind(row.source), bind(row.defined_at);
+  bind(row.resources), bind(row.reads), bind(row.trust_level), bind(std::int64_t{row.enabled}), bind(row.source),
+      bind(row.defined_at);
   bind(row.rate_limit_per_hour), bind(row.metadata), bind(row.trusted_since), bind(row.last_seen);
   bind(row.created_at), bind(row.updated_at);
 }
@@ -117,7 +118,8 @@ NodeRow read_node(SQLite::Statement& at) {
   row.endpoint = optional_text(at.getColumn(i++));
   row.further_endpoints = text();
   row.trust_anchor_cert = optional_text(at.getColumn(i++));
-  row.further_trust_anchors = text(), row.pins = text(), row.principal_domains = text(), row.resources = text(), row.reads = text();
+  row.further_trust_anchors = text(), row.pins = text(), row.principal_domains = text(), row.resources = text(),
+  row.reads = text();
   row.trust_level = text();
   row.enabled = at.getColumn(i++).getInt() != 0;
   row.source = text(), row.defined_at = text();

@@ -32,8 +32,7 @@ constexpr std::array<CodeInfo, code_count> table{{
      "Ask the operators of the side that decided (decided_by) for a rule that allows it."},
     {Code::node_not_trusted, "node_not_trusted", 403, "The node is not trusted or not enabled", final,
      "See who must act next with fedgate trust show, or enable the node."},
-    {Code::not_found, "not_found", 404, "There is no such thing here", final,
-     "Check the path and the identifier."},
+    {Code::not_found, "not_found", 404, "There is no such thing here", final, "Check the path and the identifier."},
     {Code::resource_not_found, "resource_not_found", 404, "The resource is not known", final,
      "List what may be used with fedgate resources list; check the spelling."},
     {Code::capability_not_found, "capability_not_found", 404, "The resource has no such capability", final,
@@ -58,8 +57,7 @@ constexpr std::array<CodeInfo, code_count> table{{
      "Send Content-Type: application/json."},
     {Code::headers_too_large, "headers_too_large", 431, "The header section is too large", final,
      "Send fewer or shorter headers, or have limits.header raised."},
-    {Code::rate_limited, "rate_limited", 429, "Too many calls", again,
-     "Wait for as long as Retry-After says."},
+    {Code::rate_limited, "rate_limited", 429, "Too many calls", again, "Wait for as long as Retry-After says."},
     {Code::overloaded, "overloaded", 503, "The gateway is at its limit", again,
      "Try again after a pause; operators: see the concurrency and queue limits."},
     {Code::cancelled, "cancelled", 499, "The caller went away", again,
@@ -100,8 +98,7 @@ constexpr std::array<CodeInfo, code_count> table{{
      "Check that the named path exists, may be used by this user, and that its disk has space."},
     {Code::daemon_unreachable, "daemon_unreachable", 500, "The daemon cannot be reached", again,
      "Check that fedgate serve runs and that --url or the admin socket is the right one."},
-    {Code::usage, "usage", 500, "The command was not understood", final,
-     "Run the command with --help."},
+    {Code::usage, "usage", 500, "The command was not understood", final, "Run the command with --help."},
 }};
 
 consteval bool in_order() {
@@ -124,7 +121,8 @@ std::span<const CodeInfo> all_codes() { return table; }
 Code code_from_wire(std::string_view wire_name) {
   // A peer that sends an operators' code is not believed.
   const auto end = table.begin() + static_cast<std::ptrdiff_t>(Code::invalid_configuration);
-  const auto found = std::find_if(table.begin(), end, [&](const CodeInfo& info) { return info.wire_name == wire_name; });
+  const auto found =
+      std::find_if(table.begin(), end, [&](const CodeInfo& info) { return info.wire_name == wire_name; });
   return found == end ? Code::internal : found->code;
 }
 

@@ -128,7 +128,9 @@ CorrelationId CorrelationId::make(WallTime time, std::array<std::uint8_t, 10> en
 
 Result<CorrelationId> CorrelationId::parse(std::string_view text) {
   constexpr std::size_t length = 36;
-  const auto refused = [&](std::string_view why) { return fail(Code::bad_request, sentence("correlation id", text, why)); };
+  const auto refused = [&](std::string_view why) {
+    return fail(Code::bad_request, sentence("correlation id", text, why));
+  };
   if (text.size() != length) return refused("is not 36 characters long");
   Bytes bytes{};
   std::size_t at = 0;

@@ -136,7 +136,8 @@ void append_milliseconds(std::string& out, std::chrono::microseconds value) {
   while (out.back() == '0') out.pop_back();
 }
 
-void append_metadata(std::string& out, const std::optional<Timing>& timing, const std::optional<LeafReference>& receipt) {
+void append_metadata(std::string& out, const std::optional<Timing>& timing,
+                     const std::optional<LeafReference>& receipt) {
   out += ",\"metadata\":{";
   if (timing) {
     out += "\"timing\":{\"origin\":";
@@ -244,12 +245,14 @@ std::string problem_body(const Problem& problem) {
 
 Result<PeerAnswer> parse_peer_answer(json::Parser& parser, std::string_view body) {
   auto fields = parser.object(body);
-  if (!fields) return fail(Code::peer_protocol_error, "the peer's answer is not the JSON we expect: " + fields.error().detail);
+  if (!fields)
+    return fail(Code::peer_protocol_error, "the peer's answer is not the JSON we expect: " + fields.error().detail);
   PeerAnswer answer;
   bool saw_success = false;
   for (const json::Field& field : *fields) {
     if (field.key == "success") {
-      if (field.kind != json::Kind::boolean) return fail(Code::peer_protocol_error, "the peer's \"success\" is not a boolean");
+      if (field.kind != json::Kind::boolean)
+        return fail(Code::peer_protocol_error, "the peer's \"success\" is not a boolean");
       answer.success = field.raw == "true";
       saw_success = true;
     } else if (field.key == "result") {

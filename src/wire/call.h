@@ -36,16 +36,16 @@ inline constexpr std::string_view server_timing = "Server-Timing";
 
 /// The body of an invoke request. Texts of `arguments` and `context` are copies of the raw JSON.
 struct InvokeBody {
-  std::optional<NodeId> source_node;     ///< peers only: must be who the certificate says
+  std::optional<NodeId> source_node;  ///< peers only: must be who the certificate says
   std::optional<NodeId> target_node;
   ResourceId resource;
   CapabilityId capability;
   std::optional<PrincipalId> principal;
-  std::optional<PrincipalId> actor;      ///< peers only
-  std::vector<std::string> groups;       ///< peers only; a claim
+  std::optional<PrincipalId> actor;  ///< peers only
+  std::vector<std::string> groups;   ///< peers only; a claim
   std::string arguments = "{}";
   std::string context = "{}";
-  std::uint32_t attempt = 1;             ///< peers only
+  std::uint32_t attempt = 1;  ///< peers only
 };
 
 /// From one of our clients: unknown members are refused (a misspelt `arguments` must not pass as none).
@@ -84,8 +84,8 @@ std::string problem_body(const Problem& problem);
 /// What the origin reads from a peer's answer, good or bad.
 struct PeerAnswer {
   bool success = false;
-  std::string result;                    ///< JSON text, where success
-  std::optional<Code> code;              ///< where not
+  std::string result;        ///< JSON text, where success
+  std::optional<Code> code;  ///< where not
   DecidedBy decided_by = DecidedBy::target;
   Effect effect = Effect::failed;
 };

@@ -15,7 +15,11 @@ namespace {
 using test::call_of;
 
 /// Every call in the trail that has an intent or an outcome, with how many of each.
-struct Tally { int intents = 0; int outcomes = 0; std::string outcome; };
+struct Tally {
+  int intents = 0;
+  int outcomes = 0;
+  std::string outcome;
+};
 
 std::map<std::string, Tally> tally(const test::Organisation& at) {
   std::map<std::string, Tally> calls;
@@ -25,7 +29,10 @@ std::map<std::string, Tally> tally(const test::Organisation& at) {
     if (row.correlation_id.empty()) continue;
     Tally& one = calls[row.correlation_id];
     if (row.phase == "intent") ++one.intents;
-    if (row.phase == "outcome") { ++one.outcomes; one.outcome = row.outcome; }
+    if (row.phase == "outcome") {
+      ++one.outcomes;
+      one.outcome = row.outcome;
+    }
   }
   return calls;
 }
@@ -41,8 +48,10 @@ TEST(CancelledCall, TheTargetStopsWhenTheOriginsClientIsGoneAndBothSidesRecordIt
   leaving.send_and_leave(orgs.a().clients(), orgs.a().invoke_request(call_of('b', "slow")),
                          [&] { return orgs.b().upstream->seen().size() == 1; });
   EXPECT_TRUE(orgs.b().upstream->wait_for_abandoned(1));
-  EXPECT_TRUE(test::eventually([&] { return tally(orgs.a()).size() == 1 && tally(orgs.a()).begin()->second.outcomes == 1; }));
-  EXPECT_TRUE(test::eventually([&] { return tally(orgs.b()).size() == 1 && tally(orgs.b()).begin()->second.outcomes == 1; }));
+  EXPECT_TRUE(
+      test::eventually([&] { return tally(orgs.a()).size() == 1 && tally(orgs.a()).begin()->second.outcomes == 1; }));
+  EXPECT_TRUE(
+      test::eventually([&] { return tally(orgs.b()).size() == 1 && tally(orgs.b()).begin()->second.outcomes == 1; }));
   const auto at_a = tally(orgs.a());
   const auto at_b = tally(orgs.b());
   EXPECT_EQ(at_a.begin()->first, at_b.begin()->first);

@@ -56,7 +56,8 @@ TEST(FederatedCall, AWriteHasIntentsBeforeOutcomesAndEachSideHoldsTheOthersLeaf)
   orgs.start();
   const auto answer = orgs.a().invoke(orgs.client, call_of('b', "order", {{"sku", "A-1"}, {"count", 3}}));
   ASSERT_EQ(answer.status, 200) << answer.text << answer.problem;
-  EXPECT_EQ(*json::parse(answer.body["result"]["body"].get<std::string>()), (nlohmann::json{{"sku", "A-1"}, {"count", 3}}));
+  EXPECT_EQ(*json::parse(answer.body["result"]["body"].get<std::string>()),
+            (nlohmann::json{{"sku", "A-1"}, {"count", 3}}));
   const auto at_a = orgs.a().trail(answer.correlation_id());
   const auto at_b = orgs.b().trail(answer.correlation_id());
   ASSERT_EQ(at_a.size(), 2U);
@@ -79,7 +80,8 @@ TEST(FederatedCall, PayloadsPassByteForByte) {
   orgs.start();
   const std::string arguments = R"({"sku":"A-1","x": 1.50e+02 ,"y":"\u00e9"})";
   const auto answer = orgs.a().invoke(
-      orgs.client, nlohmann::json(R"({"resource_id":"inventory-b","capability_id":"order","arguments":)" + arguments + "}"));
+      orgs.client,
+      nlohmann::json(R"({"resource_id":"inventory-b","capability_id":"order","arguments":)" + arguments + "}"));
   ASSERT_EQ(answer.status, 200) << answer.text;
   EXPECT_NE(answer.text.find("\"result\":" + odd + ","), std::string::npos) << answer.text;
   EXPECT_NE(orgs.b().upstream->seen().at(0).body.find("\"x\":1.50e+02"), std::string::npos)
@@ -102,7 +104,8 @@ TEST(FederatedCall, TheServiceLearnsWhoAsksAndNothingOfTheCallersHeaders) {
   test::Federation orgs(2);
   orgs.start();
   const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-  const auto answer = orgs.a().invoke(orgs.client, call_of('b', "lookup"), {{"traceparent", trace}, {"X-Private", "secret"}});
+  const auto answer =
+      orgs.a().invoke(orgs.client, call_of('b', "lookup"), {{"traceparent", trace}, {"X-Private", "secret"}});
   ASSERT_EQ(answer.status, 200);
   const auto seen = orgs.b().upstream->seen().at(0);
   EXPECT_EQ(seen.headers.find("traceparent"), trace);

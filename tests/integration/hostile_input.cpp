@@ -16,7 +16,8 @@ namespace {
 using test::call_of;
 
 /// Bytes on a plain socket, and what came back until the server closed it or five seconds passed.
-std::string raw(const test::Organisation& at, const std::string& bytes, std::chrono::milliseconds bound = std::chrono::seconds(5)) {
+std::string raw(const test::Organisation& at, const std::string& bytes,
+                std::chrono::milliseconds bound = std::chrono::seconds(5)) {
   const auto to = at.clients();
   asio::io_context io;
   asio::ip::tcp::socket socket(io);
@@ -26,12 +27,16 @@ std::string raw(const test::Organisation& at, const std::string& bytes, std::chr
   std::string answer(65'536, '\0');
   std::size_t have = 0;
   asio::steady_timer timer(io, bound);
-  timer.async_wait([&](auto ec) { if (!ec) socket.close(); });
+  timer.async_wait([&](auto ec) {
+    if (!ec) socket.close();
+  });
   std::function<void()> read = [&] {
     socket.async_read_some(asio::buffer(answer.data() + have, answer.size() - have), [&](auto ec, std::size_t n) {
       have += n;
-      if (!ec && have < answer.size()) read();
-      else timer.cancel();
+      if (!ec && have < answer.size())
+        read();
+      else
+        timer.cancel();
     });
   };
   read();
@@ -66,17 +71,19 @@ TEST_F(HostileInput, ABodyBeyondTheLimitIs413) {
 TEST_F(HostileInput, DepthBeyondTheLimitIsRefused) {
   const std::string deep = std::string(40, '[') + std::string(40, ']');
   const auto answer = orgs.a().invoke(
-      orgs.client, nlohmann::json(R"({"resource_id":"inventory-b","capability_id":"order","arguments":{"x":)" + deep + "}}"));
+      orgs.client,
+      nlohmann::json(R"({"resource_id":"inventory-b","capability_id":"order","arguments":{"x":)" + deep + "}}"));
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.code(), "invalid_json");
   still_serves();
 }
 
 TEST_F(HostileInput, JsonThatNlohmannWouldTakeIsRefused) {
-  for (const std::string& bad : {std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\",\"capability_id\":\"order\"}"),
-                                 std::string("\xEF\xBB\xBF{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"}"),
-                                 std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"}\0{}", 59),
-                                 std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"} x")}) {
+  for (const std::string& bad :
+       {std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\",\"capability_id\":\"order\"}"),
+        std::string("\xEF\xBB\xBF{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"}"),
+        std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"}\0{}", 59),
+        std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"} x")}) {
     const auto answer = orgs.a().invoke(orgs.client, nlohmann::json(bad));
     EXPECT_EQ(answer.status, 400) << bad;
   }
@@ -84,20 +91,23 @@ TEST_F(HostileInput, JsonThatNlohmannWouldTakeIsRefused) {
 }
 
 TEST_F(HostileInput, AMisspeltMemberIsRefusedByName) {
-  const auto answer = orgs.a().invoke(orgs.client, {{"resource_id", "inventory-b"}, {"capability_id", "lookup"}, {"argument", {{"sku", 1}}}});
+  const auto answer = orgs.a().invoke(
+      orgs.client, {{"resource_id", "inventory-b"}, {"capability_id", "lookup"}, {"argument", {{"sku", 1}}}});
   EXPECT_EQ(answer.status, 400);
   EXPECT_NE(answer.body["detail"].get<std::string>().find("\"argument\""), std::string::npos);
 }
 
 TEST_F(HostileInput, HeadersBeyondTheLimitAre431) {
-  EXPECT_NE(raw(orgs_a(), post("X-Big: " + std::string(20'000, 'x') + "\r\n", "")).find("HTTP/1.1 431"), std::string::npos);
+  EXPECT_NE(raw(orgs_a(), post("X-Big: " + std::string(20'000, 'x') + "\r\n", "")).find("HTTP/1.1 431"),
+            std::string::npos);
   still_serves();
 }
 
 TEST_F(HostileInput, SmuggledLengthsAre400AndTheConnectionEnds) {
   for (const std::string headers :
-       {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 5, 5\r\n",
-        "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: \"chunked\"\r\n", "Content-Length: +5\r\n", "Host: localhost\r\nContent-Length: 0\r\n"}) {
+       {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "Content-Length: 5\r\nContent-Length: 5\r\n",
+        "Content-Length: 5, 5\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: \"chunked\"\r\n",
+        "Content-Length: +5\r\n", "Host: localhost\r\nContent-Length: 0\r\n"}) {
     const auto answer = raw(orgs_a(), post(headers, "0\r\n\r\nGET /api/v2/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 400")) << headers << answer;
     EXPECT_EQ(answer.find("HTTP/1.1", 5), std::string::npos) << "a second answer: " << headers << answer;

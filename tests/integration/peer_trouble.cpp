@@ -44,7 +44,8 @@ class FakePeer final : private net::Handler {
     const net::ServerOptions server_options{.name = "fake", .limits = {}, .hosts = {}};
     server_ = std::make_unique<net::HttpServer>(worker_, server_options, handler, log::silent(), metrics_);
     worker_.start({});
-    listener_ = std::move(*net::Listener::bind(worker_, {.address = address, .unix_mode = 0660, .limits = {}}, log::silent()));
+    listener_ =
+        std::move(*net::Listener::bind(worker_, {.address = address, .unix_mode = 0660, .limits = {}}, log::silent()));
     listener_->start({server_.get()}, [tls] { return tls; });
   }
   ~FakePeer() override {

@@ -70,8 +70,9 @@ TEST(RestartKeeps, AuditIsFoundByItsFiltersAndPages) {
   EXPECT_EQ(seen, 2U);
   EXPECT_EQ(page.body["events"][0]["code"], "policy_denied") << "newest first";
   while (!page.body["next_cursor"].is_null()) {
-    page = orgs.a().operate(orgs.client, "GET", "/api/v2/audit/events?principal=alice%40orga.example&limit=2&cursor=" +
-                                                    page.body["next_cursor"].get<std::string>());
+    page = orgs.a().operate(orgs.client, "GET",
+                            "/api/v2/audit/events?principal=alice%40orga.example&limit=2&cursor=" +
+                                page.body["next_cursor"].get<std::string>());
     ASSERT_EQ(page.status, 200);
     seen += page.body["events"].size();
   }
@@ -93,7 +94,9 @@ TEST(RestartKeeps, StatusMetricsAndProbesAnswer) {
   EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/readyz").status, 200);
   EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/livez").status, 200);
   const auto metrics = orgs.a().operate(orgs.client, "GET", "/metrics").text;
-  EXPECT_NE(metrics.find("federation_requests_total{direction=\"out\",node=\"orgb.example\",status=\"200\"} 1"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("federation_requests_total{direction=\"out\",node=\"orgb.example\",status=\"200\"} 1"),
+            std::string::npos)
+      << metrics;
   EXPECT_EQ(orgs.a().operate(orgs.client, "POST", "/api/v2/status").status, 405);
   EXPECT_EQ(orgs.a().operate(orgs.client, "GET", "/api/v2/nothing").status, 404);
 }

@@ -18,8 +18,12 @@ using test::call_of;
 
 net::Destination peers_of(const test::Organisation& target, std::shared_ptr<net::TlsContext> tls) {
   const auto address = *net::parse_address(target.gateway->peers_address());
-  return {.pool_key = "peer " + std::to_string(reinterpret_cast<std::uintptr_t>(tls.get())), .host = address.host, .port = address.port,
-          .host_header = target.id.str(), .tls = tls, .server_name = target.id.str()};
+  return {.pool_key = "peer " + std::to_string(reinterpret_cast<std::uintptr_t>(tls.get())),
+          .host = address.host,
+          .port = address.port,
+          .host_header = target.id.str(),
+          .tls = tls,
+          .server_name = target.id.str()};
 }
 
 CorrelationId fresh_id(WallTime at = system_clock().wall()) {
@@ -29,9 +33,11 @@ CorrelationId fresh_id(WallTime at = system_clock().wall()) {
 }
 
 /// What a gateway would send; each test spoils one thing.
-net::Request peer_request(const nlohmann::json& changes = nlohmann::json::object(), const CorrelationId& id = fresh_id()) {
-  nlohmann::json body{{"source_node", "orga.example"}, {"target_node_id", "orgb.example"}, {"resource_id", "inventory-b"},
-                      {"capability_id", "lookup"}, {"principal_id", "alice@orga.example"}, {"arguments", {{"sku", "A-1"}}},
+net::Request peer_request(const nlohmann::json& changes = nlohmann::json::object(),
+                          const CorrelationId& id = fresh_id()) {
+  nlohmann::json body{{"source_node", "orga.example"},        {"target_node_id", "orgb.example"},
+                      {"resource_id", "inventory-b"},         {"capability_id", "lookup"},
+                      {"principal_id", "alice@orga.example"}, {"arguments", {{"sku", "A-1"}}},
                       {"context", nlohmann::json::object()}};
   body.update(changes);
   net::Request request;
@@ -48,7 +54,9 @@ net::Request peer_request(const nlohmann::json& changes = nlohmann::json::object
 class WrongIdentity : public ::testing::Test {
  protected:
   WrongIdentity() : orgs(3) { orgs.start(); }
-  test::Answer as_a(const net::Request& request) { return orgs.client.send(peers_of(orgs.b(), orgs.a().client_tls()), request); }
+  test::Answer as_a(const net::Request& request) {
+    return orgs.client.send(peers_of(orgs.b(), orgs.a().client_tls()), request);
+  }
   test::Answer with(const trust::CertificateAndKey& who, const net::Request& request) {
     net::TlsOptions options;
     options.certificate_pem = who.certificate_pem;
@@ -65,26 +73,34 @@ TEST_F(WrongIdentity, TheTestsOwnRequestIsARightOne) {
 
 TEST_F(WrongIdentity, ACertificateOfAnotherOrganisationsCaIsRefusedInTheHandshake) {
   const auto now = system_clock().wall() - std::chrono::hours(1);
-  const auto forged = *trust::issue_dev_leaf(orgs[2].ca, {.dns_names = {"orga.example"}, .common_name = "", .not_before = now});
+  const auto forged =
+      *trust::issue_dev_leaf(orgs[2].ca, {.dns_names = {"orga.example"}, .common_name = "", .not_before = now});
   const auto answer = with(forged, peer_request());
   EXPECT_EQ(answer.status, 0) << "an HTTP answer reached a stranger: " << answer.text;
 }
 
 TEST_F(WrongIdentity, ANameThatIsOnlyTheCommonNameIsRefused) {
   const auto now = system_clock().wall() - std::chrono::hours(1);
-  const auto leaf = *trust::issue_dev_leaf(orgs.a().ca, {.dns_names = {"other.example"}, .common_name = "orga.example", .not_before = now});
+  const auto leaf = *trust::issue_dev_leaf(
+      orgs.a().ca, {.dns_names = {"other.example"}, .common_name = "orga.example", .not_before = now});
   EXPECT_EQ(with(leaf, peer_request()).status, 0);
 }
 
 TEST_F(WrongIdentity, ACertificateForServersOnlyCannotCall) {
   const auto now = system_clock().wall() - std::chrono::hours(1);
-  const auto leaf = *trust::issue_dev_leaf(orgs.a().ca, {.dns_names = {"orga.example"}, .client_auth = false, .common_name = "", .not_before = now});
+  const auto leaf = *trust::issue_dev_leaf(
+      orgs.a().ca, {.dns_names = {"orga.example"}, .client_auth = false, .common_name = "", .not_before = now});
   EXPECT_EQ(with(leaf, peer_request()).status, 0);
 }
 
 TEST_F(WrongIdentity, NoCertificateIsRefused) {
   const auto address = *net::parse_address(orgs.b().gateway->peers_address());
-  net::Destination plain{.pool_key = "plain", .host = address.host, .port = address.port, .host_header = "orgb.example", .tls = nullptr, .server_name = ""};
+  net::Destination plain{.pool_key = "plain",
+                         .host = address.host,
+                         .port = address.port,
+                         .host_header = "orgb.example",
+                         .tls = nullptr,
+                         .server_name = ""};
   EXPECT_EQ(orgs.client.send(plain, peer_request(), std::chrono::seconds(8)).status, 0);
 }
 
@@ -119,8 +135,10 @@ TEST_F(WrongIdentity, ACallCannotBeReplayed) {
 
 TEST_F(WrongIdentity, AnOldOrFutureCorrelationIdIsRefused) {
   const auto now = system_clock().wall();
-  EXPECT_EQ(as_a(peer_request(nlohmann::json::object(), fresh_id(now - std::chrono::minutes(6)))).code(), "bad_request");
-  EXPECT_EQ(as_a(peer_request(nlohmann::json::object(), fresh_id(now + std::chrono::minutes(6)))).code(), "bad_request");
+  EXPECT_EQ(as_a(peer_request(nlohmann::json::object(), fresh_id(now - std::chrono::minutes(6)))).code(),
+            "bad_request");
+  EXPECT_EQ(as_a(peer_request(nlohmann::json::object(), fresh_id(now + std::chrono::minutes(6)))).code(),
+            "bad_request");
 }
 
 TEST_F(WrongIdentity, ACallThatCameThroughUsIsALoop) {
@@ -140,14 +158,16 @@ TEST_F(WrongIdentity, ALeafInSomebodyElsesLogIsRefused) {
 
 TEST_F(WrongIdentity, ADisabledNodeIsCutOffAtOnceAndCanComeBack) {
   ASSERT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 200);
-  const auto disabled = orgs.b().operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orga.example", {{"enabled", false}});
+  const auto disabled =
+      orgs.b().operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orga.example", {{"enabled", false}});
   ASSERT_EQ(disabled.status, 200) << disabled.text;
   const auto cut = orgs.a().invoke(orgs.client, call_of('b', "lookup"));
   EXPECT_EQ(cut.status, 502) << cut.text;
   EXPECT_EQ(cut.body["outcome"], "failed") << cut.text;
   // The other direction is cut too.
   EXPECT_EQ(orgs.b().invoke(orgs.client, call_of('a', "lookup")).code(), "node_not_trusted");
-  ASSERT_EQ(orgs.b().operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orga.example", {{"enabled", true}}).status, 200);
+  ASSERT_EQ(orgs.b().operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orga.example", {{"enabled", true}}).status,
+            200);
   EXPECT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 200);
 }
 

@@ -29,7 +29,7 @@ class EventLoop : public ::testing::Test {
   void run_until(const std::function<bool()>& done) {
     const auto bound = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (!done() && std::chrono::steady_clock::now() < bound) {
-      if (io.stopped()) io.restart();   // it had run out of work before
+      if (io.stopped()) io.restart();  // it had run out of work before
       io.run_one_for(std::chrono::milliseconds(100));
     }
     ASSERT_TRUE(done());

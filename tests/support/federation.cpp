@@ -57,14 +57,16 @@ Answer TestClient::send(const net::Destination& to, const net::Request& request,
   return answer;
 }
 
-void TestClient::send_and_leave(const net::Destination& to, const net::Request& request, const std::function<bool()>& until) {
+void TestClient::send_and_leave(const net::Destination& to, const net::Request& request,
+                                const std::function<bool()>& until) {
   std::optional<TaskGroup> group;
   const auto sent = [](net::HttpClient& client, const net::Destination& where, const net::Request& what) -> Task<> {
     co_await client.send(where, what, std::chrono::steady_clock::now() + std::chrono::seconds(20));
   };
   worker_.run_and_wait([&]() -> Task<> {
     group.emplace(worker_.executor(), 1);
-    if (auto spawned = group->spawn(sent(*client_, to, request)); !spawned) throw std::runtime_error(spawned.error().detail);
+    if (auto spawned = group->spawn(sent(*client_, to, request)); !spawned)
+      throw std::runtime_error(spawned.error().detail);
     co_return;
   });
   const bool held = eventually(until);
@@ -96,7 +98,8 @@ Organisation::Organisation(char letter, const TempDirectory& directory, Upstream
   settings.peers.address = "127.0.0.1:0";
   settings.clients.address = "127.0.0.1:0";
   settings.admin.address = "unix:" + home + "/admin.sock";
-  settings.tls = {.certificate_file = "test", .key_file = "test", .certificate_pem = leaf.certificate_pem, .key_pem = leaf.key_pem};
+  settings.tls = {
+      .certificate_file = "test", .key_file = "test", .certificate_pem = leaf.certificate_pem, .key_pem = leaf.key_pem};
   settings.store.url = "sqlite:" + home + "/fedgate.db";
   settings.node_limits = {.rate_per_hour = 100'000'000, .burst = 1000, .concurrency_per_peer = 256};
   settings.audit.journal = home + "/journal";
@@ -178,13 +181,21 @@ void Organisation::trust_node(const Node& other) { must(gateway->registry().add(
 
 net::Destination Organisation::clients() const {
   const auto address = must(net::parse_address(gateway->clients_address()));
-  return {.pool_key = id.str() + " clients", .host = address.host, .port = address.port, .host_header = "localhost", .tls = nullptr,
+  return {.pool_key = id.str() + " clients",
+          .host = address.host,
+          .port = address.port,
+          .host_header = "localhost",
+          .tls = nullptr,
           .server_name = ""};
 }
 
 net::Destination Organisation::admin() const {
-  return {.pool_key = id.str() + " admin", .host = gateway->admin_address().substr(5), .port = 0, .host_header = "localhost",
-          .tls = nullptr, .server_name = ""};
+  return {.pool_key = id.str() + " admin",
+          .host = gateway->admin_address().substr(5),
+          .port = 0,
+          .host_header = "localhost",
+          .tls = nullptr,
+          .server_name = ""};
 }
 
 net::Request Organisation::invoke_request(const nlohmann::json& body,

@@ -24,13 +24,15 @@
 namespace fedgate::test {
 
 struct Answer {
-  std::uint16_t status = 0;            ///< 0: no answer; `problem` says why
-  nlohmann::json body;                 ///< null where it is not JSON
+  std::uint16_t status = 0;  ///< 0: no answer; `problem` says why
+  nlohmann::json body;       ///< null where it is not JSON
   std::string text;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string problem;
   [[nodiscard]] std::string header(std::string_view name) const;
-  [[nodiscard]] std::string code() const { return body.is_object() && body.contains("code") ? body["code"].get<std::string>() : ""; }
+  [[nodiscard]] std::string code() const {
+    return body.is_object() && body.contains("code") ? body["code"].get<std::string>() : "";
+  }
   [[nodiscard]] std::string correlation_id() const { return header("Fedgate-Correlation-Id"); }
 };
 
@@ -56,8 +58,8 @@ class Organisation {
   Organisation(char letter, const TempDirectory& directory, Upstream::Answer service, const Clock& clock);
 
   NodeId id;
-  std::string principal;                       ///< alice@<id>
-  std::string token;                           ///< hers
+  std::string principal;  ///< alice@<id>
+  std::string token;      ///< hers
   trust::CertificateAndKey ca, leaf;
   config::Settings settings;
   app::Environment environment;
@@ -78,7 +80,8 @@ class Organisation {
                 const std::vector<std::pair<std::string, std::string>>& headers = {}) const;
   [[nodiscard]] net::Request invoke_request(const nlohmann::json& body,
                                             const std::vector<std::pair<std::string, std::string>>& headers = {}) const;
-  Answer operate(TestClient& client, const std::string& method, const std::string& target, const nlohmann::json& body = nullptr) const;
+  Answer operate(TestClient& client, const std::string& method, const std::string& target,
+                 const nlohmann::json& body = nullptr) const;
   /// What the database has of one call, oldest first, once everything durable has been shipped.
   [[nodiscard]] std::vector<store::AuditRow> trail(const std::string& correlation_id) const;
   [[nodiscard]] std::vector<store::AuditRow> trail(store::AuditQuery query) const;

@@ -23,7 +23,7 @@ class Upstream final : private net::Handler {
   explicit Upstream(Answer answer = {});
   ~Upstream() override;
 
-  [[nodiscard]] std::string url() const;   ///< http://127.0.0.1:PORT
+  [[nodiscard]] std::string url() const;  ///< http://127.0.0.1:PORT
   /// Requests that arrived, so far.
   [[nodiscard]] std::vector<net::Request> seen() const;
   /// Requests whose handling ended early because the caller went away.

@@ -32,7 +32,7 @@ TEST_F(Wheel, FiresAtItsTimeAndNeverBefore) {
   ticks();
   EXPECT_EQ(rung, 0);
   EXPECT_TRUE(bell.armed());
-  clock.advance(1ms);   // exactly its time, and the clock stands still from here on
+  clock.advance(1ms);  // exactly its time, and the clock stands still from here on
   run_until([&] { return rung == 1; });
   EXPECT_FALSE(bell.armed());
   clock.advance(1h);
@@ -106,8 +106,14 @@ TEST_F(Wheel, AnExpiryMayDestroyAnotherThatIsDueToo) {
   int rung = 0;
   std::unique_ptr<Bell> first;
   std::unique_ptr<Bell> second;
-  first = std::make_unique<Bell>([&] { ++rung; second.reset(); });
-  second = std::make_unique<Bell>([&] { ++rung; first.reset(); });
+  first = std::make_unique<Bell>([&] {
+    ++rung;
+    second.reset();
+  });
+  second = std::make_unique<Bell>([&] {
+    ++rung;
+    first.reset();
+  });
   wheel.arm(*first, wheel.now() + 1s);
   wheel.arm(*second, wheel.now() + 1s);
   clock.advance(2s);
@@ -131,7 +137,7 @@ TEST_F(Wheel, TicksOnlyWhileSomethingIsArmed) {
   Bell bell([] {});
   wheel.arm(bell, wheel.now() + 1h);
   bell.disarm();
-  io.run_for(10s);   // ends by itself once the wheel has seen that it is idle
+  io.run_for(10s);  // ends by itself once the wheel has seen that it is idle
   EXPECT_TRUE(io.stopped());
 }
 

@@ -37,11 +37,13 @@ TEST(SystemEntropy, FillsAnySizeToTheEnd) {
   for (const std::size_t size : {0U, 1U, 511U, 512U, 513U, 5000U}) {
     std::vector<std::uint8_t> bytes(size + 64, 0);
     system_entropy().fill(std::span(bytes).first(size));
-    EXPECT_TRUE(std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end(), [](auto b) { return b == 0; }));
+    EXPECT_TRUE(
+        std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end(), [](auto b) { return b == 0; }));
     if (size >= 500) {
       const auto zeros = std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size), 0);
       EXPECT_LT(zeros, static_cast<long>(size / 32)) << size;
-      EXPECT_TRUE(std::any_of(bytes.begin() + static_cast<std::ptrdiff_t>(size) - 32, bytes.begin() + static_cast<std::ptrdiff_t>(size), [](auto b) { return b != 0; }));
+      EXPECT_TRUE(std::any_of(bytes.begin() + static_cast<std::ptrdiff_t>(size) - 32,
+                              bytes.begin() + static_cast<std::ptrdiff_t>(size), [](auto b) { return b != 0; }));
     }
   }
 }

@@ -27,7 +27,9 @@ class LogFile : public ::testing::Test {
   }
   ~LogFile() override { std::filesystem::remove_all(directory); }
 
-  [[nodiscard]] Options options(Format format) const { return {.level = Level::info, .format = format, .file = path.string()}; }
+  [[nodiscard]] Options options(Format format) const {
+    return {.level = Level::info, .format = format, .file = path.string()};
+  }
   [[nodiscard]] std::vector<std::string> lines() const {
     std::ifstream in(path);
     std::vector<std::string> all;
@@ -41,11 +43,14 @@ class LogFile : public ::testing::Test {
 
 TEST_F(LogFile, JsonLinesHaveTimeLevelEventAndFields) {
   const Logger logger(options(Format::json));
-  logger.info("call ended", {{"correlation_id", "c-1"}, {"duration", 1.5}, {"bytes", 430U}, {"ok", true}, {"low", -1}, {"no", std::nan("")}});
+  logger.info(
+      "call ended",
+      {{"correlation_id", "c-1"}, {"duration", 1.5}, {"bytes", 430U}, {"ok", true}, {"low", -1}, {"no", std::nan("")}});
   logger.flush();
   ASSERT_EQ(lines().size(), 1U);
   const auto line = nlohmann::json::parse(lines()[0]);
-  EXPECT_TRUE(std::regex_match(line["time"].get<std::string>(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)")));
+  EXPECT_TRUE(
+      std::regex_match(line["time"].get<std::string>(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)")));
   EXPECT_EQ(line["level"], "info");
   EXPECT_EQ(line["event"], "call ended");
   EXPECT_EQ(line["correlation_id"], "c-1");
@@ -62,19 +67,23 @@ TEST_F(LogFile, TextLinesAreReadable) {
   logger.flush();
   ASSERT_EQ(lines().size(), 1U);
   EXPECT_TRUE(std::regex_match(
-      lines()[0], std::regex(R"re(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z WARN  peer refused node=orgb\.example why="no such \\"thing\\"" empty="" n=3)re")))
+      lines()[0],
+      std::regex(
+          R"re(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z WARN  peer refused node=orgb\.example why="no such \\"thing\\"" empty="" n=3)re")))
       << lines()[0];
 }
 
 TEST_F(LogFile, NoLineCanBeForged) {
-  const std::string hostile = "x\n2026 ERROR forged\r\x1b[2J\x7f\xC2\x9B\xE2\x80\xAE\xE2\x81\xA6\xE2\x80\xA8\xFF\xF0\x9F\x98\x80";
+  const std::string hostile =
+      "x\n2026 ERROR forged\r\x1b[2J\x7f\xC2\x9B\xE2\x80\xAE\xE2\x81\xA6\xE2\x80\xA8\xFF\xF0\x9F\x98\x80";
   for (const Format format : {Format::json, Format::text}) {
     std::filesystem::remove(path);
     const Logger logger(options(format));
     logger.info("seen", {{"value", hostile}});
     logger.flush();
     ASSERT_EQ(lines().size(), 1U);
-    for (const char* mark : {"\r", "\x1b", "\x7f", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x80\xA8", "\xFF"}) {
+    for (const char* mark :
+         {"\r", "\x1b", "\x7f", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x80\xA8", "\xFF"}) {
       EXPECT_EQ(lines()[0].find(mark), std::string::npos) << lines()[0];
     }
     EXPECT_NE(lines()[0].find("\\u202e"), std::string::npos);
@@ -133,7 +142,7 @@ TEST_F(LogFile, AStuckReaderStopsNobody) {
   std::thread reader;
   {
     const Logger logger({.level = Level::info, .format = Format::json, .file = path.string()});
-    for (int i = 0; i < 20'000; ++i) logger.info("line", {{"i", i}});   // more than pipe and queue hold
+    for (int i = 0; i < 20'000; ++i) logger.info("line", {{"i", i}});  // more than pipe and queue hold
     lost = logger.dropped();
     reader = std::thread([&] {
       for (std::string line; std::getline(pipe, line);) {
@@ -150,7 +159,8 @@ TEST_F(LogFile, AStuckReaderStopsNobody) {
 }
 
 TEST(Log, AFileThatCannotBeOpenedIsSaidAtStart) {
-  EXPECT_THROW(Logger({.level = Level::info, .format = Format::json, .file = "/nonexistent/fedgate.log"}), std::system_error);
+  EXPECT_THROW(Logger({.level = Level::info, .format = Format::json, .file = "/nonexistent/fedgate.log"}),
+               std::system_error);
 }
 
 TEST(Log, SilentSaysNothing) {

@@ -34,12 +34,16 @@ TEST(Metrics, TextNamesWhatTheProductPromises) {
         R"(federation_request_duration_seconds_bucket{node="orgb.example",le="30"} 1)",
         R"(federation_call_phase_seconds_count{node="orgb.example",phase="network"} 1)",
         R"(federation_denials_total{code="policy_denied",decided_by="target",node="orgb.example"} 1)",
-        R"(federation_errors_total{code="overloaded"} 1)", R"(federation_tls_handshakes_total{result="refused",side="server"} 1)",
-        R"(federation_certificate_expiry_days{subject="orga.example"} 12.5)", R"(federation_rate_limit_hits_total{limit="per_org",node="orgb.example"} 1)",
-        R"(federation_invocation_requests_total{resource_protocol="http",result="succeeded"} 1)", "federation_config_reload_success 1",
-        "federation_audit_backlog 7", R"(federation_connections{listener="peers"} 3)",
-        R"(federation_rejected_connections_total{listener="peers",reason="limit"} 1)", R"(federation_build_info{commit="abc",version="0.1.0"} 1)",
-        "# TYPE federation_requests_total counter", "# HELP federation_audit_backlog "}) {
+        R"(federation_errors_total{code="overloaded"} 1)",
+        R"(federation_tls_handshakes_total{result="refused",side="server"} 1)",
+        R"(federation_certificate_expiry_days{subject="orga.example"} 12.5)",
+        R"(federation_rate_limit_hits_total{limit="per_org",node="orgb.example"} 1)",
+        R"(federation_invocation_requests_total{resource_protocol="http",result="succeeded"} 1)",
+        "federation_config_reload_success 1", "federation_audit_backlog 7",
+        R"(federation_connections{listener="peers"} 3)",
+        R"(federation_rejected_connections_total{listener="peers",reason="limit"} 1)",
+        R"(federation_build_info{commit="abc",version="0.1.0"} 1)", "# TYPE federation_requests_total counter",
+        "# HELP federation_audit_backlog "}) {
     EXPECT_THAT(text, HasSubstr(wanted));
   }
 }

@@ -20,7 +20,7 @@ TEST(Snapshot, ReadersSeeWhatWasPublished) {
   snapshot.publish(std::make_shared<int>(2));
   EXPECT_EQ(*reader.get(), 2);
   EXPECT_EQ(*snapshot.load(), 2);
-  EXPECT_EQ(*first, 1);   // held on to across the change
+  EXPECT_EQ(*first, 1);  // held on to across the change
 }
 
 TEST(Snapshot, ThreadsNeverSeeItGoBack) {

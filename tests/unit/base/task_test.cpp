@@ -65,12 +65,14 @@ TEST_F(Group, ATaskMayCancelItsOwnGroup) {
   ASSERT_TRUE(group.spawn(fails_at_once()).has_value());
   run<void>(group.join());
   TaskGroup other(io.get_executor(), 4);
-  const auto inside = [&]() -> Task<> {   // on the running loop, where a spawned task begins at once
+  const auto inside = [&]() -> Task<> {  // on the running loop, where a spawned task begins at once
     EXPECT_TRUE(other.spawn(sleep_until(wheel, SteadyTime::max())).has_value());
-    EXPECT_TRUE(other.spawn([](TaskGroup& g) -> Task<> {
-      g.cancel();
-      co_return;
-    }(other)).has_value());
+    EXPECT_TRUE(other
+                    .spawn([](TaskGroup& g) -> Task<> {
+                      g.cancel();
+                      co_return;
+                    }(other))
+                    .has_value());
     co_await other.join();
   };
   run<void>(inside());

@@ -72,7 +72,7 @@ TEST_F(Pool, TurnsAwayWhatItsQueueCannotHold) {
   run<void>(group.join());
   EXPECT_EQ(done, 2);
   EXPECT_EQ(refused, (std::vector{Code::overloaded, Code::overloaded}));
-  ASSERT_TRUE(group.spawn(task()).has_value());   // places come back
+  ASSERT_TRUE(group.spawn(task()).has_value());  // places come back
   run<void>(group.join());
   EXPECT_EQ(done, 3);
 }

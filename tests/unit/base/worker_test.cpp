@@ -61,7 +61,8 @@ TEST(Worker, FinishWaitsForWhatIsPendingAndStopDoesNot) {
   {
     Worker worker(0, system_clock());
     worker.start({});
-    asio::co_spawn(worker.io(), sleep_until(worker.wheel(), worker.clock().steady() + 50ms), [&](std::exception_ptr) { over = true; });
+    asio::co_spawn(worker.io(), sleep_until(worker.wheel(), worker.clock().steady() + 50ms),
+                   [&](std::exception_ptr) { over = true; });
     worker.finish();
     EXPECT_TRUE(over);
   }
@@ -69,7 +70,8 @@ TEST(Worker, FinishWaitsForWhatIsPendingAndStopDoesNot) {
   {
     Worker worker(0, system_clock());
     worker.start({});
-    asio::co_spawn(worker.io(), sleep_until(worker.wheel(), SteadyTime::max()), [&](std::exception_ptr) { over = true; });
+    asio::co_spawn(worker.io(), sleep_until(worker.wheel(), SteadyTime::max()),
+                   [&](std::exception_ptr) { over = true; });
     worker.stop();
   }
   EXPECT_FALSE(over);

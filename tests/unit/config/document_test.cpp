@@ -24,7 +24,7 @@ TEST(Document, KeepsPlacesFromOne) {
   ASSERT_EQ(root->members.size(), 2U);
   EXPECT_EQ(root->members[0].value.place, (Place{0, 2, 4}));
   const auto& inner = root->members[1].value.members.at(0);
-  EXPECT_EQ(inner.key.place, (Place{0, 3, 6}));   // characters, not bytes
+  EXPECT_EQ(inner.key.place, (Place{0, 3, 6}));  // characters, not bytes
   EXPECT_EQ(inner.value.items.at(1).place, (Place{0, 3, 17}));
 }
 
@@ -49,14 +49,18 @@ TEST(Document, TellsQuotedFromPlain) {
 
 TEST(Document, RefusesWhatReadersDisagreeAbout) {
   EXPECT_EQ(findings_of("a: &x 1\nb: *x\n"),
-            (Lines{"f.yaml:1:4: error: the anchor `&x` is refused: what stands in a file must be what a reader sees there; write the value out at each place",
-                   "f.yaml:2:4: error: the alias is refused: what stands in a file must be what a reader sees there; write the value out"}));
-  EXPECT_EQ(findings_of("a:\n  <<: { b: 1 }\n"),
-            Lines{"f.yaml:2:3: error: the merge key `<<` is refused: YAML readers disagree about it; write the keys out"});
-  EXPECT_EQ(findings_of("a: !!binary aGk=\n"),
-            Lines{"f.yaml:1:4: error: the tag `tag:yaml.org,2002:binary` is refused: each key has one type; remove the tag"});
-  EXPECT_EQ(findings_of("a: 1\n---\nb: 2\n"),
-            Lines{"f.yaml:2:1: error: a second document begins here; a file holds one: move it to a file of its own in conf.d"});
+            (Lines{"f.yaml:1:4: error: the anchor `&x` is refused: what stands in a file must be what a reader sees "
+                   "there; write the value out at each place",
+                   "f.yaml:2:4: error: the alias is refused: what stands in a file must be what a reader sees there; "
+                   "write the value out"}));
+  EXPECT_EQ(
+      findings_of("a:\n  <<: { b: 1 }\n"),
+      Lines{"f.yaml:2:3: error: the merge key `<<` is refused: YAML readers disagree about it; write the keys out"});
+  EXPECT_EQ(
+      findings_of("a: !!binary aGk=\n"),
+      Lines{"f.yaml:1:4: error: the tag `tag:yaml.org,2002:binary` is refused: each key has one type; remove the tag"});
+  EXPECT_EQ(findings_of("a: 1\n---\nb: 2\n"), Lines{"f.yaml:2:1: error: a second document begins here; a file holds "
+                                                    "one: move it to a file of its own in conf.d"});
   EXPECT_EQ(findings_of("? [a, b]\n: 1\n"), Lines{"f.yaml:1:3: error: a key must be a plain word"});
 }
 
@@ -68,22 +72,31 @@ TEST(Document, RefusesWhatIsNotAMapping) {
 }
 
 TEST(Document, SaysWhereTheSyntaxBreaks) {
-  EXPECT_EQ(findings_of("a: 1\nb: [1, 2\nc: 3\n"), Lines{"f.yaml:3:2: error: not YAML: end of sequence flow not found"});
-  EXPECT_EQ(findings_of("a: \"open\n"), Lines{"f.yaml:1:4: error: not YAML: the quote that begins here is never closed"});
-  EXPECT_EQ(findings_of("a: 'it''s open\n\n"), Lines{"f.yaml:1:4: error: not YAML: the quote that begins here is never closed"});
+  EXPECT_EQ(findings_of("a: 1\nb: [1, 2\nc: 3\n"),
+            Lines{"f.yaml:3:2: error: not YAML: end of sequence flow not found"});
+  EXPECT_EQ(findings_of("a: \"open\n"),
+            Lines{"f.yaml:1:4: error: not YAML: the quote that begins here is never closed"});
+  EXPECT_EQ(findings_of("a: 'it''s open\n\n"),
+            Lines{"f.yaml:1:4: error: not YAML: the quote that begins here is never closed"});
   EXPECT_EQ(findings_of("a: 'it''s \"closed'\nb: \"a \\\" ' b\"\nc: |\n  \"block\n"), Lines{});
   EXPECT_EQ(findings_of("a: 1\n\tb: 2\n").size(), 1U);
 }
 
 TEST(Document, RefusesBytesThatAreNotText) {
-  EXPECT_EQ(findings_of("a: 1\nb: \xFFx\n"), Lines{"f.yaml:2:4: error: not UTF-8 from here on; save the file as UTF-8"});
-  EXPECT_EQ(findings_of("\xEF\xBB\xBF" "a: 1\n"), Lines{"f.yaml:1:1: error: the file begins with a byte order mark; save it as UTF-8 without one"});
-  EXPECT_EQ(findings_of(std::string_view("a: x\0y\n", 7)), Lines{"f.yaml:1:5: error: a control character stands here; remove it"});
+  EXPECT_EQ(findings_of("a: 1\nb: \xFFx\n"),
+            Lines{"f.yaml:2:4: error: not UTF-8 from here on; save the file as UTF-8"});
+  EXPECT_EQ(findings_of("\xEF\xBB\xBF"
+                        "a: 1\n"),
+            Lines{"f.yaml:1:1: error: the file begins with a byte order mark; save it as UTF-8 without one"});
+  EXPECT_EQ(findings_of(std::string_view("a: x\0y\n", 7)),
+            Lines{"f.yaml:1:5: error: a control character stands here; remove it"});
 }
 
 TEST(Document, IsBounded) {
-  EXPECT_EQ(findings_of(std::string(largest_document + 1, '#')), Lines{"f.yaml: error: the file has more than 1 MiB; split it into files in conf.d"});
-  EXPECT_EQ(findings_of("a: " + std::string(100, '[') + std::string(100, ']')), Lines{"f.yaml:1:19: error: nested more than 16 deep"});
+  EXPECT_EQ(findings_of(std::string(largest_document + 1, '#')),
+            Lines{"f.yaml: error: the file has more than 1 MiB; split it into files in conf.d"});
+  EXPECT_EQ(findings_of("a: " + std::string(100, '[') + std::string(100, ']')),
+            Lines{"f.yaml:1:19: error: nested more than 16 deep"});
   // The largest hostile texts must end quickly, whatever they hold.
   for (const std::string_view piece : {"[", "{", "- ", "? ", "a: {", "&a ", "!", "\"", "'", "[,", "-\n"}) {
     std::string text;

@@ -11,9 +11,11 @@ namespace fedgate::config {
 namespace {
 
 std::string example(const Folder& folder) {
-  std::ifstream in(std::filesystem::path(__FILE__).parent_path() / "../../../config/fedgate.example.yaml", std::ios::binary);
+  std::ifstream in(std::filesystem::path(__FILE__).parent_path() / "../../../config/fedgate.example.yaml",
+                   std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
-  for (auto at = text.find("/var/lib/fedgate"); at != std::string::npos; at = text.find("/var/lib/fedgate")) text.replace(at, 16, folder.path());
+  for (auto at = text.find("/var/lib/fedgate"); at != std::string::npos; at = text.find("/var/lib/fedgate"))
+    text.replace(at, 16, folder.path());
   return text;
 }
 
@@ -33,12 +35,14 @@ TEST(Example, LoadsWhole) {
   EXPECT_EQ(settings.nodes[0].rate_limit_per_hour, 20000U);
   EXPECT_EQ(settings.nodes[0].metadata.at("contact"), "noc@orgb.example");
   ASSERT_EQ(settings.clients_list.size(), 2U);
-  EXPECT_EQ(settings.clients_list[0].token_sha256, trust::parse_token_file(trust::token_file_text("fgt_alice")).value());
+  EXPECT_EQ(settings.clients_list[0].token_sha256,
+            trust::parse_token_file(trust::token_file_text("fgt_alice")).value());
   EXPECT_EQ(settings.clients_list[0].expires, parse_time("2027-01-01").value());
   EXPECT_EQ(settings.clients_list[1].may_act_for.at(0).str(), "bob@orga.example");
   ASSERT_EQ(settings.resources.size(), 1U);
   ASSERT_EQ(settings.resources[0].capabilities.size(), 2U);
-  EXPECT_EQ(settings.resources[0].headers, (std::vector<std::pair<std::string, std::string>>{{"X-Requested-By", "fedgate"}}));
+  EXPECT_EQ(settings.resources[0].headers,
+            (std::vector<std::pair<std::string, std::string>>{{"X-Requested-By", "fedgate"}}));
   const auto& lookup = settings.resources[0].capabilities[0];
   EXPECT_EQ(lookup.request, "GET /items/{sku}");
   EXPECT_EQ(lookup.access, Access::read);
@@ -59,7 +63,7 @@ TEST(Example, LoadsWhole) {
 TEST(Example, SurvivesTwoThousandAccidents) {
   const Folder folder;
   const auto original = example(folder);
-  std::mt19937 random(20260615);   // NOLINT: the same accidents each time
+  std::mt19937 random(20260615);  // NOLINT: the same accidents each time
   const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
   const std::string_view nasty = "{}[],:#&*!|>'\"%@`-?\n\t \\~\xC3\xFF<0y.";
   std::size_t refused = 0;
@@ -68,12 +72,24 @@ TEST(Example, SurvivesTwoThousandAccidents) {
     for (auto changes = 1 + below(4); changes > 0 && text.size() > 1; --changes) {
       const auto at = below(text.size());
       switch (below(6)) {
-        case 0: text[at] = nasty[below(nasty.size())]; break;
-        case 1: text.insert(at, 1, nasty[below(nasty.size())]); break;
-        case 2: text.erase(at, 1 + below(20)); break;
-        case 3: text.insert(at, text.substr(below(text.size()), below(200))); break;
-        case 4: text.resize(at); break;
-        default: text.insert(at, std::string(1 + below(30), nasty[below(nasty.size())])); break;
+        case 0:
+          text[at] = nasty[below(nasty.size())];
+          break;
+        case 1:
+          text.insert(at, 1, nasty[below(nasty.size())]);
+          break;
+        case 2:
+          text.erase(at, 1 + below(20));
+          break;
+        case 3:
+          text.insert(at, text.substr(below(text.size()), below(200)));
+          break;
+        case 4:
+          text.resize(at);
+          break;
+        default:
+          text.insert(at, std::string(1 + below(30), nasty[below(nasty.size())]));
+          break;
       }
     }
     SCOPED_TRACE("round " + std::to_string(round));
@@ -95,7 +111,9 @@ TEST(Example, SurvivesTwoThousandAccidents) {
 
 class Starting : public ::testing::Test {
  protected:
-  StarterOptions options(bool dev_pki) const { return {NodeId::parse("orga.example").value(), folder.at("new/orga"), dev_pki}; }
+  StarterOptions options(bool dev_pki) const {
+    return {NodeId::parse("orga.example").value(), folder.at("new/orga"), dev_pki};
+  }
   [[nodiscard]] ::mode_t mode(const std::string& name) const {
     struct stat facts{};
     return ::stat(folder.at("new/orga/" + name).c_str(), &facts) == 0 ? facts.st_mode & 0777 : 0;
@@ -107,9 +125,11 @@ TEST_F(Starting, WithDevPkiLoadsRightAway) {
   const auto starter = make_starter(options(true), today());
   ASSERT_TRUE(starter) << starter.error().detail;
   const auto at = [&](const char* name) { return folder.at(std::string("new/orga/") + name); };
-  EXPECT_EQ(starter->files, (std::vector<std::string>{at("fedgate.yaml"), at("tls/ca.crt"), at("tls/ca.key"), at("tls/node.crt"), at("tls/node.key")}));
+  EXPECT_EQ(starter->files, (std::vector<std::string>{at("fedgate.yaml"), at("tls/ca.crt"), at("tls/ca.key"),
+                                                      at("tls/node.crt"), at("tls/node.key")}));
   for (const auto* secret : {"tls/ca.key", "tls/node.key"}) EXPECT_EQ(mode(secret), 0600U) << secret;
-  for (const auto* directory : {"", "tls", "anchors", "tokens", "state"}) EXPECT_EQ(mode(directory), 0700U) << directory;
+  for (const auto* directory : {"", "tls", "anchors", "tokens", "state"})
+    EXPECT_EQ(mode(directory), 0700U) << directory;
   const auto loaded = load(at("fedgate.yaml"), today());
   EXPECT_EQ(folder.texts(loaded), std::vector<std::string>{});
   ASSERT_NE(loaded.settings, nullptr);
@@ -117,8 +137,10 @@ TEST_F(Starting, WithDevPkiLoadsRightAway) {
   EXPECT_EQ(loaded.settings->audit.journal, at("state/journal"));
   std::string steps;
   for (const auto& step : starter->next_steps) steps += step + "\n";
-  for (const auto& part : {"fedgate token issue alice@orga.example --config " + at("fedgate.yaml"), "fedgate check --config " + at("fedgate.yaml"),
-                           "fedgate serve --config " + at("fedgate.yaml"), at("tls/ca.crt"), at("anchors/orgb.example.crt")}) {
+  for (const auto& part :
+       {"fedgate token issue alice@orga.example --config " + at("fedgate.yaml"),
+        "fedgate check --config " + at("fedgate.yaml"), "fedgate serve --config " + at("fedgate.yaml"),
+        at("tls/ca.crt"), at("anchors/orgb.example.crt")}) {
     EXPECT_NE(steps.find(part), std::string::npos) << part;
   }
 }
@@ -129,7 +151,8 @@ TEST_F(Starting, ExamplesAreValidWhenUncommented) {
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   std::string uncommented;
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) uncommented += std::regex_replace(line, std::regex("^( *)#(-|  )"), "$1$2") + "\n";
+  for (std::string line; std::getline(lines, line);)
+    uncommented += std::regex_replace(line, std::regex("^( *)#(-|  )"), "$1$2") + "\n";
   ASSERT_NE(uncommented, text);
   folder.write("new/orga/fedgate.yaml", uncommented);
   folder.write("new/orga/anchors/orgb.example.crt", pki().ca_b.certificate_pem);
@@ -156,12 +179,14 @@ TEST_F(Starting, OverwritesNothing) {
   ASSERT_TRUE(make_starter(options(false), today()));
   const auto again = make_starter(options(true), today());
   ASSERT_FALSE(again);
-  EXPECT_EQ(folder.without_path(again.error().detail), "new/orga/fedgate.yaml exists already, and init overwrites nothing; choose another directory or remove it");
+  EXPECT_EQ(folder.without_path(again.error().detail),
+            "new/orga/fedgate.yaml exists already, and init overwrites nothing; choose another directory or remove it");
   std::filesystem::remove(folder.at("new/orga/fedgate.yaml"));
   folder.write("new/orga/tls/node.key", "precious", 0600);
   const auto key = make_starter(options(true), today());
   ASSERT_FALSE(key);
-  EXPECT_EQ(folder.without_path(key.error().detail), "new/orga/tls/node.key exists already, and init overwrites nothing; choose another directory or remove it");
+  EXPECT_EQ(folder.without_path(key.error().detail),
+            "new/orga/tls/node.key exists already, and init overwrites nothing; choose another directory or remove it");
   EXPECT_FALSE(std::filesystem::exists(folder.at("new/orga/fedgate.yaml")));
   std::ifstream in(folder.at("new/orga/tls/node.key"));
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), "precious");

@@ -101,7 +101,8 @@ class Folder {
   }
   [[nodiscard]] std::string without_path(std::string text) const {
     const auto prefix = path_ + "/";
-    for (auto found = text.find(prefix); found != std::string::npos; found = text.find(prefix, found)) text.erase(found, prefix.size());
+    for (auto found = text.find(prefix); found != std::string::npos; found = text.find(prefix, found))
+      text.erase(found, prefix.size());
     return text;
   }
 
@@ -126,7 +127,8 @@ inline void expect_findings(const Folder& folder, const std::vector<Case>& cases
     SCOPED_TRACE(each.yaml);
     const auto loaded = folder.load(each.yaml);
     EXPECT_EQ(folder.texts(loaded), each.findings);
-    const bool failed = std::ranges::any_of(loaded.findings, [](const Finding& finding) { return finding.severity == Severity::error; });
+    const bool failed = std::ranges::any_of(loaded.findings,
+                                            [](const Finding& finding) { return finding.severity == Severity::error; });
     EXPECT_EQ(loaded.settings == nullptr, failed);
   }
 }

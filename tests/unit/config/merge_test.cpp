@@ -52,7 +52,8 @@ TEST_F(Merge, ThingsGivenTwiceNameBothPlaces) {
                "nodes:\n"
                "  - { node_id: orgb.example, trust_anchors: [anchors/orgb.crt] }\n"
                "resources:\n"
-               "  - { id: r, adapter: { type: http, url: \"http://127.0.0.1:1\" }, capabilities: [ { id: c, request: GET / } ] }\n"
+               "  - { id: r, adapter: { type: http, url: \"http://127.0.0.1:1\" }, capabilities: [ { id: c, request: "
+               "GET / } ] }\n"
                "policy: { rules: [ { id: same, direction: in, effect: deny } ] }\n"
                "listen: { admin: { operators: [ { uid: 2, role: viewer } ] } }\n"
                "clients: [ { principal: alice@orga.example, token_file: tokens/alice } ]\n");
@@ -60,33 +61,42 @@ TEST_F(Merge, ThingsGivenTwiceNameBothPlaces) {
       "threads: 1\n"
       "limits: { body: 1MiB }\n"
       "nodes: [ { node_id: orgb.example, trust_anchors: [anchors/orgb.crt], principal_domains: [b.example] } ]\n"
-      "resources: [ { id: r, adapter: { type: http, url: \"http://127.0.0.1:1\" }, capabilities: [ { id: c, request: GET / }, { id: c, request: GET /x } ] } ]\n"
+      "resources: [ { id: r, adapter: { type: http, url: \"http://127.0.0.1:1\" }, capabilities: [ { id: c, request: "
+      "GET / }, { id: c, request: GET /x } ] } ]\n"
       "policy: { rules: [ { id: same, direction: in, effect: allow } ] }\n"
       "listen: { admin: { operators: [ { uid: 1, role: viewer } ] } }\n"
       "clients: [ { principal: alice@orga.example, token_file: tokens/alice } ]\n");
-  EXPECT_EQ(folder.texts(loaded),
-            (std::vector<std::string>{
-                "fedgate.yaml:8:124: error: `resources[].capabilities` holds `c` twice, first at fedgate.yaml:8:97; remove or rename one",
-                "conf.d/a.yaml:1:1: error: `threads` is given twice, first at fedgate.yaml:5:1; remove one",
-                "conf.d/a.yaml:3:3: error: `limits.body` is given twice, first at fedgate.yaml:6:11; remove one",
-                "conf.d/a.yaml:5:16: error: `nodes` holds `orgb.example` twice, first at fedgate.yaml:7:21; remove or rename one",
-                "conf.d/a.yaml:7:11: error: `resources` holds `r` twice, first at fedgate.yaml:8:20; remove or rename one",
-                "conf.d/a.yaml:8:26: error: `policy.rules` holds `same` twice, first at fedgate.yaml:9:26; remove or rename one",
-                "conf.d/a.yaml:9:20: error: `listen.admin.operators` is given twice, first at fedgate.yaml:10:20; remove one",
-                "conf.d/a.yaml:10:25: error: `clients` holds `alice@orga.example tokens/alice` twice, first at fedgate.yaml:11:25; remove or rename one",
-                "conf.d/a.yaml:10:57: error: `clients[].token_file` holds the same token as that at fedgate.yaml:11:57; a token stands for one client: issue another"}));
+  EXPECT_EQ(
+      folder.texts(loaded),
+      (std::vector<std::string>{
+          "fedgate.yaml:8:124: error: `resources[].capabilities` holds `c` twice, first at fedgate.yaml:8:97; remove "
+          "or rename one",
+          "conf.d/a.yaml:1:1: error: `threads` is given twice, first at fedgate.yaml:5:1; remove one",
+          "conf.d/a.yaml:3:3: error: `limits.body` is given twice, first at fedgate.yaml:6:11; remove one",
+          "conf.d/a.yaml:5:16: error: `nodes` holds `orgb.example` twice, first at fedgate.yaml:7:21; remove or rename "
+          "one",
+          "conf.d/a.yaml:7:11: error: `resources` holds `r` twice, first at fedgate.yaml:8:20; remove or rename one",
+          "conf.d/a.yaml:8:26: error: `policy.rules` holds `same` twice, first at fedgate.yaml:9:26; remove or rename "
+          "one",
+          "conf.d/a.yaml:9:20: error: `listen.admin.operators` is given twice, first at fedgate.yaml:10:20; remove one",
+          "conf.d/a.yaml:10:25: error: `clients` holds `alice@orga.example tokens/alice` twice, first at "
+          "fedgate.yaml:11:25; remove or rename one",
+          "conf.d/a.yaml:10:57: error: `clients[].token_file` holds the same token as that at fedgate.yaml:11:57; a "
+          "token stands for one client: issue another"}));
 }
 
 TEST_F(Merge, AnUnreadableFileStopsBeforeGuessing) {
   folder.write("conf.d/a.yaml", "nodes: [\n");
   const auto loaded = folder.load("unknown: 1\n");
-  EXPECT_EQ(folder.texts(loaded), std::vector<std::string>{"conf.d/a.yaml:2:1: error: not YAML: end of sequence flow not found"});
+  EXPECT_EQ(folder.texts(loaded),
+            std::vector<std::string>{"conf.d/a.yaml:2:1: error: not YAML: end of sequence flow not found"});
   EXPECT_EQ(loaded.settings, nullptr);
 }
 
 TEST_F(Merge, TheMainFileMustExist) {
   const auto loaded = load(folder.at("none.yaml"), today());
-  EXPECT_EQ(folder.texts(loaded), std::vector<std::string>{"none.yaml: error: cannot read none.yaml: No such file or directory"});
+  EXPECT_EQ(folder.texts(loaded),
+            std::vector<std::string>{"none.yaml: error: cannot read none.yaml: No such file or directory"});
   EXPECT_EQ(loaded.settings, nullptr);
 }
 

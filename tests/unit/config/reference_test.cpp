@@ -16,7 +16,8 @@ std::string file_of_repository(const std::string& name) {
 }
 
 TEST(Reference, FileIsUpToDate) {
-  EXPECT_TRUE(file_of_repository("docs/configuration.md") == reference()) << "make it again: fedgate config-reference > docs/configuration.md";
+  EXPECT_TRUE(file_of_repository("docs/configuration.md") == reference())
+      << "make it again: fedgate config-reference > docs/configuration.md";
 }
 
 TEST(Reference, HoldsTypeDefaultAndMeaning) {
@@ -37,7 +38,8 @@ std::set<std::string> restart_keys() {
       const auto begin = line.find('`');
       section = begin == std::string::npos ? "" : line.substr(begin + 1, line.rfind('`') - begin - 1) + ".";
     }
-    if (line.starts_with("| `") && line.find(" | restart | ") != std::string::npos) keys.insert(section + line.substr(3, line.find('`', 3) - 3));
+    if (line.starts_with("| `") && line.find(" | restart | ") != std::string::npos)
+      keys.insert(section + line.substr(3, line.find('`', 3) - 3));
   }
   return keys;
 }

@@ -10,7 +10,9 @@ namespace {
 
 class SeenCallsTest : public ::testing::Test {
  protected:
-  CorrelationId id(std::uint8_t n, std::chrono::seconds off = {}) { return CorrelationId::make(clock.wall() + off, {n}); }
+  CorrelationId id(std::uint8_t n, std::chrono::seconds off = {}) {
+    return CorrelationId::make(clock.wall() + off, {n});
+  }
   test::FakeClock clock;
   NodeId a = *NodeId::parse("orga.example");
   NodeId b = *NodeId::parse("orgb.example");

@@ -85,19 +85,11 @@ INSTANTIATE_TEST_SUITE_P(Table, Field,
                          testing::ValuesIn(std::vector<Case>{
                              {"nothing", [](Rule&) {}, true},
                              {"node", [](Rule& r) { r.nodes = {"orgb.example"}; }, true},
-                             {"node_of_several",
-                              [](Rule& r) {
-                                r.nodes = {"orgc.example", "orgb.example"};
-                              },
-                              true},
+                             {"node_of_several", [](Rule& r) { r.nodes = {"orgc.example", "orgb.example"}; }, true},
                              {"other_node", [](Rule& r) { r.nodes = {"orgc.example"}; }, false},
                              {"node_prefix", [](Rule& r) { r.nodes = {"orgb"}; }, false},
                              {"node_suffix_glob", [](Rule& r) { r.nodes = {"*.example"}; }, true},
-                             {"node_star",
-                              [](Rule& r) {
-                                r.nodes = {"orgc.example", "*"};
-                              },
-                              true},
+                             {"node_star", [](Rule& r) { r.nodes = {"orgc.example", "*"}; }, true},
                              {"empty_pattern", [](Rule& r) { r.nodes = {""}; }, false},
                              {"principal", [](Rule& r) { r.principals = {"alice@orgb.example"}; }, true},
                              {"principal_glob", [](Rule& r) { r.principals = {"*@orgb.example"}; }, true},
@@ -105,18 +97,10 @@ INSTANTIATE_TEST_SUITE_P(Table, Field,
                              {"other_principal", [](Rule& r) { r.principals = {"bob@*"}; }, false},
                              {"case_matters", [](Rule& r) { r.principals = {"Alice@orgb.example"}; }, false},
                              {"group", [](Rule& r) { r.groups = {"ops"}; }, true},
-                             {"one_group_of_several",
-                              [](Rule& r) {
-                                r.groups = {"sales", "de*"};
-                              },
-                              true},
+                             {"one_group_of_several", [](Rule& r) { r.groups = {"sales", "de*"}; }, true},
                              {"other_group", [](Rule& r) { r.groups = {"sales"}; }, false},
                              {"resource", [](Rule& r) { r.resources = {"inventory"}; }, true},
-                             {"other_resource",
-                              [](Rule& r) {
-                                r.resources = {"inventory2", "inv"};
-                              },
-                              false},
+                             {"other_resource", [](Rule& r) { r.resources = {"inventory2", "inv"}; }, false},
                              {"capability", [](Rule& r) { r.capabilities = {"look*"}; }, true},
                              {"other_capability", [](Rule& r) { r.capabilities = {"*upx"}; }, false},
                              {"all_match",

@@ -82,7 +82,7 @@ struct Wrong {
   std::string name;
   std::string reason;                   // part of what the operator reads
   std::function<void(Recipe&)> change;  // of a leaf of orgb.example that would be accepted
-  const Issued World::*issuer = &World::ca_b;
+  const Issued World::* issuer = &World::ca_b;
   Presented presented = Presented::by_client;
   std::string expected = {};
   WallTime at = test_now;
@@ -110,69 +110,27 @@ std::vector<Wrong> wrong_identities() {
          only_name(r, "x.example");
        }},
       {"wildcard", "wildcard", [](Recipe& r) { only_name(r, "*.example"); }},
-      {"wildcard_beside_the_right_name", "wildcard",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "*.orgb.example"});
-       }},
-      {"partial_wildcard", "wildcard",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "g*.orgb.example"});
-       }},
-      {"two_peers", "two peers",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "orgc.example"});
-       }},
-      {"two_peers_in_another_case", "two peers",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "ORGC.Example."});
-       }},
-      {"two_peers_one_revoked", "two peers",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "revoked.example"});
-       }},
-      {"two_peers_one_broken", "two peers",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "broken.example"});
-       }},
+      {"wildcard_beside_the_right_name", "wildcard", [](Recipe& r) { r.names.push_back({GEN_DNS, "*.orgb.example"}); }},
+      {"partial_wildcard", "wildcard", [](Recipe& r) { r.names.push_back({GEN_DNS, "g*.orgb.example"}); }},
+      {"two_peers", "two peers", [](Recipe& r) { r.names.push_back({GEN_DNS, "orgc.example"}); }},
+      {"two_peers_in_another_case", "two peers", [](Recipe& r) { r.names.push_back({GEN_DNS, "ORGC.Example."}); }},
+      {"two_peers_one_revoked", "two peers", [](Recipe& r) { r.names.push_back({GEN_DNS, "revoked.example"}); }},
+      {"two_peers_one_broken", "two peers", [](Recipe& r) { r.names.push_back({GEN_DNS, "broken.example"}); }},
       {"upper_case", "lower case", [](Recipe& r) { only_name(r, "OrgB.example"); }},
       {"final_dot", "final dot", [](Recipe& r) { only_name(r, "orgb.example."); }},
       {"subdomain", "name no node", [](Recipe& r) { only_name(r, "gate.orgb.example"); }},
       {"parent_domain", "name no node", [](Recipe& r) { only_name(r, "example"); }},
       {"longer_name", "name no node", [](Recipe& r) { only_name(r, "orgb.example.evil.example"); }},
       {"nul_in_the_name", "NUL", [](Recipe& r) { only_name(r, std::string("orgb.example\0.evil.example", 26)); }},
-      {"nul_in_another_name", "NUL",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, std::string("a\0b", 3)});
-       }},
-      {"nul_in_a_uri", "NUL",
-       [](Recipe& r) {
-         r.names.push_back({GEN_URI, std::string("spiffe://a\0b", 12)});
-       }},
-      {"not_ia5", "do not belong",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "orgb.ex\xC3\xA4mple"});
-       }},
-      {"newline", "do not belong",
-       [](Recipe& r) {
-         r.names.push_back({GEN_EMAIL, "a\n@orgb.example"});
-       }},
+      {"nul_in_another_name", "NUL", [](Recipe& r) { r.names.push_back({GEN_DNS, std::string("a\0b", 3)}); }},
+      {"nul_in_a_uri", "NUL", [](Recipe& r) { r.names.push_back({GEN_URI, std::string("spiffe://a\0b", 12)}); }},
+      {"not_ia5", "do not belong", [](Recipe& r) { r.names.push_back({GEN_DNS, "orgb.ex\xC3\xA4mple"}); }},
+      {"newline", "do not belong", [](Recipe& r) { r.names.push_back({GEN_EMAIL, "a\n@orgb.example"}); }},
       {"leading_space", "do not belong", [](Recipe& r) { only_name(r, " orgb.example"); }},
-      {"not_a_dns_name", "not a DNS name",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "orgb.example:8443"});
-       }},
-      {"empty_name", "not a DNS name",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, ""});
-       }},
-      {"uri_only", "no DNS name",
-       [](Recipe& r) {
-         r.names = {{GEN_URI, "orgb.example"}};
-       }},
-      {"email_only", "no DNS name",
-       [](Recipe& r) {
-         r.names = {{GEN_EMAIL, "orgb.example"}};
-       }},
+      {"not_a_dns_name", "not a DNS name", [](Recipe& r) { r.names.push_back({GEN_DNS, "orgb.example:8443"}); }},
+      {"empty_name", "not a DNS name", [](Recipe& r) { r.names.push_back({GEN_DNS, ""}); }},
+      {"uri_only", "no DNS name", [](Recipe& r) { r.names = {{GEN_URI, "orgb.example"}}; }},
+      {"email_only", "no DNS name", [](Recipe& r) { r.names = {{GEN_EMAIL, "orgb.example"}}; }},
       {"too_many_names", "more than 100",
        [](Recipe& r) {
          for (int i = 0; i < 101; ++i) r.names.push_back({GEN_DNS, "x.example"});
@@ -236,10 +194,7 @@ std::vector<Wrong> wrong_identities() {
       {"not_who_was_called", "not orgc.example", [](Recipe&) {}, &World::ca_b, Presented::by_server, "orgc.example"},
       {"called_node_is_not_in_the_registry", "not orgz.example", [](Recipe& r) { only_name(r, "orgz.example"); },
        &World::ca_b, Presented::by_server, "orgz.example"},
-      {"also_who_was_called", "two peers",
-       [](Recipe& r) {
-         r.names.push_back({GEN_DNS, "orgc.example"});
-       },
+      {"also_who_was_called", "two peers", [](Recipe& r) { r.names.push_back({GEN_DNS, "orgc.example"}); },
        &World::ca_b, Presented::by_server, "orgb.example"},
       {"shared_root_without_pin", "shared root", [](Recipe& r) { only_name(r, "orge.example"); }, &World::shared},
       {"revoked_node", "not trusted", [](Recipe& r) { only_name(r, "revoked.example"); }, &World::ca_b,
@@ -422,40 +377,40 @@ TEST_P(RightIdentity, IsExactlyThatNode) {
   EXPECT_EQ(to_hex(answer->public_key), pin_of(leaf));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Leaf, RightIdentity,
-    testing::ValuesIn(std::vector<Right>{
-        {"client", [](Recipe&) {}},
-        {"client_expected", [](Recipe&) {}, Presented::by_client, "orgb.example"},
-        {"server", [](Recipe&) {}, Presented::by_server, "orgb.example"},
-        {"client_auth_only", [](Recipe& r) { r.extended_key_usage = "clientAuth"; }},
-        {"server_auth_only", [](Recipe& r) { r.extended_key_usage = "serverAuth"; }, Presented::by_server,
-         "orgb.example"},
-        {"further_names_that_are_no_peers",
-         [](Recipe& r) {
-           r.names.insert(r.names.begin(), {{GEN_DNS, "gate.orgb.example"}, {GEN_URI, "spiffe://orgb.example/gate"}});
-         }},
-        {"empty_subject",
-         [](Recipe& r) {
-           r.common_name.clear();
-           r.names_critical = true;
-         }},
-        {"common_name_of_another", [](Recipe& r) { r.common_name = "orgc.example"; }},
-        {"no_basic_constraints", [](Recipe& r) { r.basic_constraints.clear(); }},
-        {"no_key_usage", [](Recipe& r) { r.key_usage.clear(); }},
-        {"unknown_extension", [](Recipe& r) { r.unknown_extensions = 1; }},
-        {"valid_from_this_instant", [](Recipe& r) { r.not_before = test_now; }},
-        {"valid_one_second_more", [](Recipe& r) { r.not_after = test_now + 1s; }},
-        {"after_2050", [](Recipe& r) { r.not_after = test_now + 24h * 365 * 40; }},
-        {"serial_20_bytes", [](Recipe& r) { r.serial = std::string(40, '7'); }},
-        {"rsa_2048", [](Recipe& r) { r.key = [] { return rsa_public_key(2048); }; }},
-        {"rsa_4096", [](Recipe& r) { r.key = [] { return rsa_public_key(4096); }; }},
-        {"p384", [](Recipe& r) { r.key = [] { return ec_key("P-384"); }; }},
-        {"p521", [](Recipe& r) { r.key = [] { return ec_key("P-521"); }; }},
-        {"ed25519", [](Recipe& r) { r.key = [] { return plain_key("ED25519"); }; }},
-        {"sha384", [](Recipe& r) { r.digest = EVP_sha384(); }},
-    }),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Leaf, RightIdentity,
+                         testing::ValuesIn(std::vector<Right>{
+                             {"client", [](Recipe&) {}},
+                             {"client_expected", [](Recipe&) {}, Presented::by_client, "orgb.example"},
+                             {"server", [](Recipe&) {}, Presented::by_server, "orgb.example"},
+                             {"client_auth_only", [](Recipe& r) { r.extended_key_usage = "clientAuth"; }},
+                             {"server_auth_only", [](Recipe& r) { r.extended_key_usage = "serverAuth"; },
+                              Presented::by_server, "orgb.example"},
+                             {"further_names_that_are_no_peers",
+                              [](Recipe& r) {
+                                r.names.insert(r.names.begin(), {{GEN_DNS, "gate.orgb.example"},
+                                                                 {GEN_URI, "spiffe://orgb.example/gate"}});
+                              }},
+                             {"empty_subject",
+                              [](Recipe& r) {
+                                r.common_name.clear();
+                                r.names_critical = true;
+                              }},
+                             {"common_name_of_another", [](Recipe& r) { r.common_name = "orgc.example"; }},
+                             {"no_basic_constraints", [](Recipe& r) { r.basic_constraints.clear(); }},
+                             {"no_key_usage", [](Recipe& r) { r.key_usage.clear(); }},
+                             {"unknown_extension", [](Recipe& r) { r.unknown_extensions = 1; }},
+                             {"valid_from_this_instant", [](Recipe& r) { r.not_before = test_now; }},
+                             {"valid_one_second_more", [](Recipe& r) { r.not_after = test_now + 1s; }},
+                             {"after_2050", [](Recipe& r) { r.not_after = test_now + 24h * 365 * 40; }},
+                             {"serial_20_bytes", [](Recipe& r) { r.serial = std::string(40, '7'); }},
+                             {"rsa_2048", [](Recipe& r) { r.key = [] { return rsa_public_key(2048); }; }},
+                             {"rsa_4096", [](Recipe& r) { r.key = [] { return rsa_public_key(4096); }; }},
+                             {"p384", [](Recipe& r) { r.key = [] { return ec_key("P-384"); }; }},
+                             {"p521", [](Recipe& r) { r.key = [] { return ec_key("P-521"); }; }},
+                             {"ed25519", [](Recipe& r) { r.key = [] { return plain_key("ED25519"); }; }},
+                             {"sha384", [](Recipe& r) { r.digest = EVP_sha384(); }},
+                         }),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(RightChain, IssuingCaAsAnchorWithoutItsRoot) {
   const auto sub = issue(Recipe::intermediate("issuing CA"), &world().ca_b);

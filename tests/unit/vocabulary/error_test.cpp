@@ -19,7 +19,8 @@ TEST(Codes, EveryCodeHasAUsableEntry) {
     EXPECT_LT(info.http_status, 600) << info.wire_name;
     EXPECT_FALSE(info.title.empty()) << info.wire_name;
     EXPECT_TRUE(info.advice.ends_with('.')) << info.wire_name;
-    for (const char c : info.wire_name) EXPECT_TRUE(std::islower(static_cast<unsigned char>(c)) || c == '_') << info.wire_name;
+    for (const char c : info.wire_name)
+      EXPECT_TRUE(std::islower(static_cast<unsigned char>(c)) || c == '_') << info.wire_name;
   }
 }
 

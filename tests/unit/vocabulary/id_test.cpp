@@ -20,8 +20,8 @@ std::string problem(const std::string& text) {
 }
 
 TEST(NodeId, AcceptsDnsNames) {
-  for (const std::string& text : {"orgb.example"s, "a.b"s, "gate-1.orgb.example"s, "xn--bcher-kva.example"s, "1a.2b.example"s,
-                                  label63 + ".example", "9.example"s}) {
+  for (const std::string& text : {"orgb.example"s, "a.b"s, "gate-1.orgb.example"s, "xn--bcher-kva.example"s,
+                                  "1a.2b.example"s, label63 + ".example", "9.example"s}) {
     const auto id = NodeId::parse(text);
     ASSERT_TRUE(id.has_value()) << id.error().detail;
     EXPECT_EQ(id->str(), text);
@@ -32,9 +32,10 @@ TEST(NodeId, RefusesWhatIsNoLowerCaseDnsName) {
   const std::string longest = label63 + "." + label63 + "." + label63 + "." + label63.substr(0, 61);
   ASSERT_EQ(longest.size(), 253U);
   EXPECT_TRUE(NodeId::parse(longest).has_value());
-  for (const std::string& text : {""s, "example"s, ".example"s, "orgb."s, "orgb..example"s, "Orgb.example"s, "org_b.example"s, "-a.example"s,
-                                  "a-.example"s, "orgb.example."s, "*.example"s, "org b.example"s, "orgb.example\0"s, "b\xC3\xBC.example"s,
-                                  "10.0.0.1"s, "orgb.example:8443"s, "a" + label63 + ".example", longest + "x"}) {
+  for (const std::string& text :
+       {""s, "example"s, ".example"s, "orgb."s, "orgb..example"s, "Orgb.example"s, "org_b.example"s, "-a.example"s,
+        "a-.example"s, "orgb.example."s, "*.example"s, "org b.example"s, "orgb.example\0"s, "b\xC3\xBC.example"s,
+        "10.0.0.1"s, "orgb.example:8443"s, "a" + label63 + ".example", longest + "x"}) {
     const auto id = NodeId::parse(text);
     ASSERT_FALSE(id.has_value()) << text;
     EXPECT_EQ(id.error().code, Code::bad_request);
@@ -54,14 +55,16 @@ TEST(PrincipalId, LocalPartAndDomain) {
   ASSERT_TRUE(alice.has_value()) << alice.error().detail;
   EXPECT_EQ(domain_of(*alice), "orga.example");
   EXPECT_TRUE(PrincipalId::parse(std::string(64, 'a') + "@orga.example").has_value());
-  for (const std::string& text : {""s, "alice"s, "@orga.example"s, "alice@"s, "alice@orga"s, "a@b@orga.example"s, "alice@Orga.example"s,
-                                  "al ice@orga.example"s, "al\"ice@orga.example"s, "alice@*.example"s, std::string(65, 'a') + "@orga.example"}) {
+  for (const std::string& text :
+       {""s, "alice"s, "@orga.example"s, "alice@"s, "alice@orga"s, "a@b@orga.example"s, "alice@Orga.example"s,
+        "al ice@orga.example"s, "al\"ice@orga.example"s, "alice@*.example"s, std::string(65, 'a') + "@orga.example"}) {
     EXPECT_NE(problem<PrincipalId>(text), "accepted") << text;
   }
 }
 
 TEST(ResourceId, WordsAndUris) {
-  for (const std::string& text : {"inventory"s, "mcp://orgb.example/inventory"s, "a~b_c.d:e@f-g"s, std::string(256, 'r')}) {
+  for (const std::string& text :
+       {"inventory"s, "mcp://orgb.example/inventory"s, "a~b_c.d:e@f-g"s, std::string(256, 'r')}) {
     EXPECT_EQ(problem<ResourceId>(text), "accepted") << text;
   }
   for (const std::string& text : {""s, "in ventory"s, "a?b"s, "a%20b"s, "a\nb"s, "\xC3\xBC"s, std::string(257, 'r')}) {
@@ -103,13 +106,14 @@ TEST(CorrelationId, LaterIsGreater) {
 }
 
 TEST(CorrelationId, RefusesOtherForms) {
-  for (const std::string& text : {""s, "017F22E2-79B0-7CC3-98C4-DC0C0C07398F"s, "017f22e279b07cc398c4dc0c0c07398f"s,
-                                  "{017f22e2-79b0-7cc3-98c4-dc0c0c07398f}"s, "017f22e2-79b0-4cc3-98c4-dc0c0c07398f"s,   // version 4
-                                  "017f22e2-79b0-7cc3-c8c4-dc0c0c07398f"s,                                               // variant 110
-                                  "017f22e2-79b0-7cc3-18c4-dc0c0c07398f"s,                                               // variant 0
-                                  "017f22e2-79b0-7cc3-98c4-dc0c0c07398g"s, "017f22e2-79b0-7cc3-98c4-dc0c0c07398"s,
-                                  "017f22e2-79b0-7cc3-98c4-dc0c0c07398f "s, "017f22e2_79b0-7cc3-98c4-dc0c0c07398f"s,
-                                  "017f22e2-79b0-7cc3-98c4-dc0c0c07398\0"s}) {
+  for (const std::string& text :
+       {""s, "017F22E2-79B0-7CC3-98C4-DC0C0C07398F"s, "017f22e279b07cc398c4dc0c0c07398f"s,
+        "{017f22e2-79b0-7cc3-98c4-dc0c0c07398f}"s, "017f22e2-79b0-4cc3-98c4-dc0c0c07398f"s,  // version 4
+        "017f22e2-79b0-7cc3-c8c4-dc0c0c07398f"s,                                             // variant 110
+        "017f22e2-79b0-7cc3-18c4-dc0c0c07398f"s,                                             // variant 0
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398g"s, "017f22e2-79b0-7cc3-98c4-dc0c0c07398"s,
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f "s, "017f22e2_79b0-7cc3-98c4-dc0c0c07398f"s,
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398\0"s}) {
     EXPECT_NE(problem<CorrelationId>(text), "accepted") << text;
   }
 }

@@ -10,7 +10,8 @@ namespace {
 
 TEST(Spelling, TrustLevelsComeBack) {
   EXPECT_EQ(to_string(TrustLevel::revoked), "revoked");
-  for (const TrustLevel level : {TrustLevel::untrusted, TrustLevel::pending, TrustLevel::trusted, TrustLevel::revoked}) {
+  for (const TrustLevel level :
+       {TrustLevel::untrusted, TrustLevel::pending, TrustLevel::trusted, TrustLevel::revoked}) {
     EXPECT_EQ(trust_level_from(to_string(level)).value(), level);
   }
   for (const auto* text : {"", "Trusted", "trusted ", "allowed"}) {
@@ -36,7 +37,8 @@ TEST(Spelling, WhatTheTrailAndScriptsRead) {
 
 TEST(Node, OnlyTrustedAndEnabledIsUsable) {
   Node node;
-  for (const TrustLevel level : {TrustLevel::untrusted, TrustLevel::pending, TrustLevel::trusted, TrustLevel::revoked}) {
+  for (const TrustLevel level :
+       {TrustLevel::untrusted, TrustLevel::pending, TrustLevel::trusted, TrustLevel::revoked}) {
     node.trust_level = level;
     EXPECT_EQ(node.usable(), level == TrustLevel::trusted);
   }

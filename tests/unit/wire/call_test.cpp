@@ -12,7 +12,8 @@ namespace {
 
 TEST(ClientInvoke, TakesWhatItKnowsAndKeepsArgumentsAsTheyAre) {
   json::Parser parser;
-  const auto body = parse_client_invoke(parser, R"({"resource_id":"inventory","capability_id":"lookup","principal_id":null,
+  const auto body =
+      parse_client_invoke(parser, R"({"resource_id":"inventory","capability_id":"lookup","principal_id":null,
     "arguments":{ "a" : 1.0e2 },"target_node_id":"orgb.example"})");
   ASSERT_TRUE(body) << body.error().detail;
   EXPECT_EQ(body->resource.view(), "inventory");
@@ -125,8 +126,9 @@ TEST(LeafHeader, RoundTripsAndRefusesGarbage) {
   EXPECT_EQ(back->index, leaf.index);
   EXPECT_EQ(back->hash, leaf.hash);
   const std::string hex(64, 'a');
-  for (const std::string& bad : std::vector<std::string>{"", ";1;" + hex, "log;;" + hex, "log;-1;" + hex, "log;1;abc", "log;1", "lo g;1;" + hex,
-                                "log;99999999999999999999;" + hex, "log;1x;" + hex, std::string(600, 'l') + ";1;" + hex}) {
+  for (const std::string& bad : std::vector<std::string>{"", ";1;" + hex, "log;;" + hex, "log;-1;" + hex, "log;1;abc",
+                                                         "log;1", "lo g;1;" + hex, "log;99999999999999999999;" + hex,
+                                                         "log;1x;" + hex, std::string(600, 'l') + ";1;" + hex}) {
     EXPECT_FALSE(parse_leaf_header(bad)) << bad;
   }
 }
@@ -164,10 +166,12 @@ TEST(ResultValue, JsonStaysWhatIsNotIsWrappedAndBrokenJsonIsRefused) {
 
 TEST(SmallHeaders, AreStrict) {
   EXPECT_TRUE(parse_idempotency_key("order-1"));
-  for (const std::string& bad : {std::string(), std::string("a b"), std::string("a\"b"), std::string(129, 'a')}) EXPECT_FALSE(parse_idempotency_key(bad));
+  for (const std::string& bad : {std::string(), std::string("a b"), std::string("a\"b"), std::string(129, 'a')})
+    EXPECT_FALSE(parse_idempotency_key(bad));
   const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   EXPECT_EQ(parse_traceparent(trace), trace);
-  for (const std::string& bad : {std::string("garbage"), "01" + trace.substr(2), trace + "0", "00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" + std::string()}) {
+  for (const std::string& bad : {std::string("garbage"), "01" + trace.substr(2), trace + "0",
+                                 "00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" + std::string()}) {
     EXPECT_EQ(parse_traceparent(bad), "") << bad;
   }
 }
