@@ -103,6 +103,7 @@ class Gateway {
 
   Result<TlsContexts> make_tls(const config::Settings& settings);
   net::Judge judge(trust::Presented presented);
+  static federation::CallOptions call_options(const config::Settings& settings);
   void publish(const config::Settings& settings);
   void nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after);
   void cut_off(const NodeId& node);

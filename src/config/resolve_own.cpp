@@ -120,7 +120,7 @@ void Resolver::clients_listener() {
   }
   if (out_.clients.address.empty()) return;
   const auto parsed = net::parse_address(out_.clients.address);
-  if (parsed && !parsed->loopback()) {
+  if (parsed && !parsed->is_unix) {
     report_.error(clients.address.place,
                   "`listen.clients.address` is not on loopback, and plain text is refused off loopback; give "
                   "`listen.clients.tls`, or "
@@ -136,7 +136,8 @@ void Resolver::admin_listener() {
     if (parsed && !parsed->loopback()) {
       report_.error(
           admin.address.place,
-          "`listen.admin.address` must be a unix socket or loopback: operators are known by their local user");
+          "`listen.admin.address` must be a unix socket, as in unix:/run/fedgate/admin.sock: operators are known by "
+          "their local user");
     }
   }
   for (const auto& entry : admin.operators) {

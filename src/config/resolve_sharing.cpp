@@ -98,6 +98,11 @@ void Resolver::adapter(const draft::Resource& from, adapters::Resource& into) {
   const auto& adapter = from.adapter.value;
   into.type = "http";
   into.url = *adapter.url;
+  if (into.url.starts_with("https:")) {
+    report_.error(adapter.url.place,
+                  "`resources[].adapter.url`: the certificates of https services are not judged yet; give an http URL, "
+                  "on this host or behind a proxy on it");
+  }
   headers(adapter, into);
   if (auto text = files_.read(adapter.authorization_file, "resources[].adapter.authorization_file", Secrecy::secret)) {
     auto value = without_line_end(std::move(*text));

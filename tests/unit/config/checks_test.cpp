@@ -131,9 +131,11 @@ TEST_F(Checks, Listeners) {
                    {}},
                   {"listen: { clients: { address: \"unix:clients.sock\" } }\n", {}},
                   {"listen: { admin: { address: \"192.0.2.1:9000\" } }\n",
-                   {"fedgate.yaml:5:29: error: `listen.admin.address` must be a unix socket or loopback: operators are "
-                    "known by their local user"}},
-                  {"listen: { admin: { address: \"127.0.0.1:9000\" } }\n", {}},
+                   {"fedgate.yaml:5:29: error: `listen.admin.address` must be a unix socket, as in "
+                    "unix:/run/fedgate/admin.sock: operators are known by their local user"}},
+                  {"listen: { admin: { address: \"127.0.0.1:9000\" } }\n",
+                   {"fedgate.yaml:5:29: error: `listen.admin.address` must be a unix socket, as in "
+                    "unix:/run/fedgate/admin.sock: operators are known by their local user"}},
                   {"listen: { peers: { address: \"unix:peers.sock\" } }\n",
                    {"fedgate.yaml:5:29: error: `listen.peers.address` must be host:port: peers come over the network"}},
                   {"listen: { peers: { address: \"127.0.0.1:8080\" } }\n",
