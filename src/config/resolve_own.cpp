@@ -120,7 +120,7 @@ void Resolver::clients_listener() {
   }
   if (out_.clients.address.empty()) return;
   const auto parsed = net::parse_address(out_.clients.address);
-  if (parsed && !parsed->is_unix) {
+  if (parsed && !parsed->loopback()) {
     report_.error(clients.address.place,
                   "`listen.clients.address` is not on loopback, and plain text is refused off loopback; give "
                   "`listen.clients.tls`, or "
@@ -133,7 +133,7 @@ void Resolver::admin_listener() {
   out_.admin.address = address(admin.address, "listen.admin.address");
   if (!out_.admin.address.empty()) {
     const auto parsed = net::parse_address(out_.admin.address);
-    if (parsed && !parsed->loopback()) {
+    if (parsed && !parsed->is_unix) {
       report_.error(
           admin.address.place,
           "`listen.admin.address` must be a unix socket, as in unix:/run/fedgate/admin.sock: operators are known by "

@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(, DrainOf, ::testing::Values('a', 'b'),
                          [](const auto& info) { return std::string(info.param == 'a' ? "Origin" : "Target"); });
 
 TEST_P(DrainOf, AnnouncesThenRefusesTheNewAndFinishesWhatRuns) {
-  make({.threads = 2, .announce = "2s", .drain = "20s"});
+  make({.threads = 2, .announce = "3s", .drain = "20s"});
   auto slow = call_slowly();
   test::TestClient other;
   EXPECT_EQ(leaving().operate(other, "GET", "/readyz").status, 200);
