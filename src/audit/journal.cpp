@@ -75,6 +75,7 @@ Result<void> Journal::State::admit(const PreparedRecord& record) const {
 }
 
 Result<void> Journal::State::enqueue(const PreparedRecord& record, std::unique_ptr<Waiter>& waiter) {
+  bool wake = false;
   {
     const std::lock_guard guard(mutex);
     if (auto admitted = admit(record); !admitted) return admitted;
@@ -90,8 +91,10 @@ Result<void> Journal::State::enqueue(const PreparedRecord& record, std::unique_p
     batch.records.push_back({offset, size, record.phase, record.call, std::move(waiter)});
     ++next;
     ++waiting;
+    ++queued;
+    wake = queued == wake_at;
   }
-  work.notify_one();
+  if (wake) work.notify_one();
   return {};
 }
 
@@ -138,7 +141,11 @@ Result<std::vector<std::string>> Journal::read(std::uint64_t from, std::size_t c
 
 bool Journal::wait_beyond(std::uint64_t index, std::chrono::milliseconds time, std::stop_token stop) {
   std::unique_lock guard(state_->mutex);
-  state_->progress.wait_for(guard, std::move(stop), time, [&] { return state_->durable > index || state_->closing; });
+  state_->progress.wait_for(guard, std::move(stop), time, [&] {
+    if (state_->durable > index || state_->closing) return true;
+    state_->wanted = std::min(state_->wanted, index);
+    return false;
+  });
   return state_->durable > index;
 }
 

@@ -67,9 +67,12 @@ struct Journal::State {
   mutable std::mutex mutex;              // guards down to the next comment
   std::condition_variable work;          // the writer waits for appends, room, the end
   std::condition_variable_any progress;  // wait_beyond
+  std::uint64_t wanted = UINT64_MAX;     // the least index that somebody waits to see passed: others wake nobody
   std::deque<Batch> queue;
   Batch spare;              // an empty batch whose buffers are warm
   std::size_t waiting = 0;  // appends queued or being written
+  std::size_t queued = 0;   // appends in `queue`
+  std::size_t wake_at = 1;  // so many queued wake the writer
   std::uint64_t next = 0;
   std::uint64_t durable = 0;
   std::uint64_t shipped = 0;
@@ -85,6 +88,7 @@ struct Journal::State {
   std::optional<SegmentFiles> files;
   OpenIntents intents;
   std::atomic<std::size_t> intents_open{0};
+  std::size_t callers = 0;  // that seem to append at the same time
 
   std::mutex reading;
   JournalReader reader;
@@ -98,6 +102,7 @@ struct Journal::State {
   Result<void> admit(const PreparedRecord& record) const;
 
   void run();
+  void gather(std::unique_lock<std::mutex>& guard);
   void commit(Batch batch);
   Result<void> write(Batch& batch);
   void succeed(Batch& batch);
