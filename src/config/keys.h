@@ -85,7 +85,8 @@ void declare(V& v, OperatorEntry& d) {
 template <class V>
 void declare(V& v, AdminListener& d) {
   v.address("address", d.address,
-            {"Where operators and the command line connect: a unix socket, since they are known by their local user.", false, restart});
+            {"Where operators and the command line connect: a unix socket, since they are known by their local user.",
+             false, restart});
   v.list(
       "operators", d.operators, nullptr,
       {"Who may operate this gateway over the socket, beside root and the daemon's own user, who are trust admins."});
