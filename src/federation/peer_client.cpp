@@ -9,6 +9,10 @@
 
 namespace fedgate::federation {
 
+namespace {
+constexpr std::size_t most_destinations = 1024;
+}  // namespace
+
 PeerClient::PeerClient(Worker& worker, net::ClientLimits limits, std::function<std::shared_ptr<net::TlsContext>()> tls,
                        const log::Logger& log, Metrics& metrics)
     : worker_(worker),
@@ -16,7 +20,22 @@ PeerClient::PeerClient(Worker& worker, net::ClientLimits limits, std::function<s
       client_(worker, limits, log, metrics),
       parser_(json::Limits{limits.body, 64}) {}
 
-Result<net::Destination> PeerClient::destination(const Route& route) const {
+Result<net::Destination> PeerClient::destination(const Route& route) {
+  // Endpoints are few and change rarely: what was parsed once is kept, but for the TLS context, which may be reloaded.
+  if (destinations_.size() > most_destinations) destinations_.clear();
+  auto& known = destinations_[route.endpoint];
+  if (known.server_name != route.node.view()) {
+    auto made = make_destination(route);
+    if (!made) return fail(made.error());
+    known = std::move(*made);
+  }
+  net::Destination to = known;
+  to.tls = tls_();
+  if (!to.tls) return fail(Code::peer_unreachable, "this gateway has no usable certificate");
+  return to;
+}
+
+Result<net::Destination> PeerClient::make_destination(const Route& route) {
   auto url = net::parse_url(route.endpoint);
   if (!url || url->scheme != "https") {
     return fail(Code::peer_unreachable,
@@ -29,8 +48,6 @@ Result<net::Destination> PeerClient::destination(const Route& route) const {
   // The endpoint's host name is an address, not the identity: Host and SNI are the node's own name.
   to.host_header = route.node.str();
   to.server_name = route.node.str();
-  to.tls = tls_();
-  if (!to.tls) return fail(Code::peer_unreachable, "this gateway has no usable certificate");
   return to;
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "base/json.h"
 #include "base/task.h"
@@ -45,13 +46,15 @@ class PeerClient {
   Task<> stop() { return client_.stop(); }
 
  private:
-  [[nodiscard]] Result<net::Destination> destination(const Route& route) const;
+  [[nodiscard]] Result<net::Destination> destination(const Route& route);
+  [[nodiscard]] static Result<net::Destination> make_destination(const Route& route);
   void read(const net::Response& response, const NodeId& node, Reply& reply);
 
   Worker& worker_;
   std::function<std::shared_ptr<net::TlsContext>()> tls_;
   net::HttpClient client_;
   json::Parser parser_;
+  std::unordered_map<std::string, net::Destination> destinations_;  // by endpoint
 };
 
 }  // namespace fedgate::federation

@@ -82,7 +82,7 @@ TEST_F(HostileInput, JsonThatNlohmannWouldTakeIsRefused) {
   for (const std::string& bad :
        {std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\",\"capability_id\":\"order\"}"),
         std::string("\xEF\xBB\xBF{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"}"),
-        std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"}\0{}", 59),
+        R"({"resource_id":"inventory-b","capability_id":"lookup"})" + std::string(1, '\0') + "{}",
         std::string("{\"resource_id\":\"inventory-b\",\"capability_id\":\"lookup\"} x")}) {
     const auto answer = orgs.a().invoke(orgs.client, nlohmann::json(bad));
     EXPECT_EQ(answer.status, 400) << bad;

@@ -11,8 +11,7 @@ namespace fedgate::config {
 namespace {
 
 std::string example(const Folder& folder) {
-  std::ifstream in(std::filesystem::path(__FILE__).parent_path() / "../../../config/fedgate.example.yaml",
-                   std::ios::binary);
+  std::ifstream in(std::filesystem::path(FEDGATE_REPOSITORY) / "config/fedgate.example.yaml", std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   for (auto at = text.find("/var/lib/fedgate"); at != std::string::npos; at = text.find("/var/lib/fedgate"))
     text.replace(at, 16, folder.path());

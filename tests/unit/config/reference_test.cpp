@@ -11,7 +11,7 @@ namespace fedgate::config {
 namespace {
 
 std::string file_of_repository(const std::string& name) {
-  std::ifstream in(std::filesystem::path(__FILE__).parent_path() / "../../.." / name, std::ios::binary);
+  std::ifstream in(std::filesystem::path(FEDGATE_REPOSITORY) / name, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
