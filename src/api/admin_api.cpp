@@ -76,6 +76,8 @@ Task<> AdminApi::handle(const net::Connection& connection, net::Request& request
       done = fail(Code::forbidden, "this needs the role " + std::string(to_string(endpoint.role)) + ", " + who->name +
                                        " has " + std::string(to_string(who->role)));
     } else {
+      // What changes something is recorded, even if the operator hangs up meanwhile.
+      if (request.method != "GET") co_await shielded();
       done = co_await (this->*endpoint.serve)(*who, request, rest, response);
     }
     if (!done) answer_problem(response, done.error(), Reader::own);
@@ -272,7 +274,8 @@ Task<Result<void>> AdminApi::audit_events(const Operator&, const net::Request& r
 Task<Result<void>> AdminApi::reload(const Operator& who, const net::Request&, std::string_view,
                                     net::Response& response) {
   auto* face = &parts_.gateway;
-  auto reloaded = co_await parts_.pool.run([face]() -> Result<GatewayFace::Reloaded> { return face->reload(); });
+  auto reloaded = co_await parts_.pool.run(
+      [face, actor = who.name]() -> Result<GatewayFace::Reloaded> { return face->reload(actor); });
   if (!reloaded) co_return fail(reloaded.error());
   if (!reloaded->in_use) {
     const Error error(Code::invalid_configuration,
@@ -283,8 +286,6 @@ Task<Result<void>> AdminApi::reload(const Operator& who, const net::Request&, st
     answer_json(response, 422, body);
     co_return Result<void>{};
   }
-  auto recorded = co_await record(who, EventType::configuration_changed, "reload", parts_.own_id.str(), "");
-  if (!recorded) co_return fail(recorded.error());
   answer_json(response, 200,
               {{"reloaded", true}, {"findings", reloaded->findings}, {"pending_restart", reloaded->pending_restart}});
   co_return Result<void>{};

@@ -36,7 +36,7 @@ struct GatewayFace {
     std::vector<std::string> findings;
     std::vector<std::string> pending_restart;
   };
-  std::function<Reloaded()> reload;
+  std::function<Reloaded(const std::string& actor)> reload;
 };
 
 class AdminApi final : public net::Handler {

@@ -223,7 +223,7 @@ void Gateway::build_lanes() {
                            .gateway = {.status = [this] { return status(); },
                                        .ready = [this] { return ready(); },
                                        .alive = [this] { return state_ != State::ended; },
-                                       .reload = [this] { return reload(); }}});
+                                       .reload = [this](const std::string& actor) { return reload(actor); }}});
   net::ServerOptions admin{.name = "admin", .limits = settings.server_limits, .hosts = {"localhost"}};
   admin_server_ = std::make_unique<net::HttpServer>(*workers_.front(), admin, *admin_api_, log_, metrics_);
   for (auto& worker : workers_) {

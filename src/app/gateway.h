@@ -70,7 +70,8 @@ class Gateway {
   [[nodiscard]] std::string admin_address() const;
 
   /// Reads the configuration again; a bad one leaves the old in use. Any thread that may block.
-  api::GatewayFace::Reloaded reload();
+  /// `actor`: who asked for it, for the trail.
+  api::GatewayFace::Reloaded reload(const std::string& actor);
   /// Not ready from here on (readyz 503, peers are told), then after `shutdown.announce` no new connections, then
   /// what runs may end within `shutdown.drain`, then the journal is closed. Idempotent.
   void shutdown();
@@ -106,6 +107,7 @@ class Gateway {
   static federation::CallOptions call_options(const config::Settings& settings);
   void publish(const config::Settings& settings);
   void nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after);
+  void record_reload(const std::string& actor, const nodes::NodeTable& before, const nodes::NodeTable& after);
   void cut_off(const NodeId& node);
   [[nodiscard]] nlohmann::json status() const;
   void drain_lanes();

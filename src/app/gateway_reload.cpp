@@ -3,6 +3,8 @@
 // What changes while the gateway runs: configuration that is read again, nodes that come, go or are cut off.
 #include <unistd.h>
 
+#include <future>
+
 #include "app/gateway.h"
 
 namespace fedgate::app {
@@ -14,7 +16,37 @@ federation::CallOptions Gateway::call_options(const config::Settings& settings) 
           .body = settings.server_limits.body};
 }
 
-api::GatewayFace::Reloaded Gateway::reload() {
+// Who changed what is in the trail, whichever way the reload was asked for. Blocks until it is durable.
+void Gateway::record_reload(const std::string& actor, const nodes::NodeTable& before, const nodes::NodeTable& after) {
+  const auto record = [&](EventType type, const char* action, const NodeId& subject) {
+    AuditEvent event;
+    event.type = type;
+    event.phase = Phase::event;
+    event.time = environment_.clock.wall();
+    event.origin = settings_->node.id.str();
+    event.target = subject.str();
+    event.principal = actor;
+    event.action = action;
+    auto promise = std::make_shared<std::promise<Result<LeafReference>>>();
+    auto done = promise->get_future();
+    journal_->append(event, [promise](Result<LeafReference> durable) { promise->set_value(std::move(durable)); });
+    if (const auto durable = done.get(); !durable) {
+      log_.error("a reload is not in the trail", {{"action", action}, {"detail", durable.error().detail}});
+    }
+  };
+  record(EventType::configuration_changed, "reload", settings_->node.id);
+  for (const Node& now : after.all()) {
+    const Node* old = before.find(now.id);
+    const bool same = old != nullptr && old->trust_level == now.trust_level &&
+                      old->trust_anchors == now.trust_anchors && old->pins == now.pins;
+    if (now.trust_level == TrustLevel::trusted && !same)
+      record(EventType::federation_node_trusted, "node_configured", now.id);
+    if (old != nullptr && old->usable() && !now.usable())
+      record(EventType::configuration_changed, "node_disable", now.id);
+  }
+}
+
+api::GatewayFace::Reloaded Gateway::reload(const std::string& actor) {
   const std::lock_guard lock(reload_mutex_);
   config::Loaded loaded =
       environment_.reload_source ? environment_.reload_source() : config::load(settings_->file, environment_.clock);
@@ -36,6 +68,7 @@ api::GatewayFace::Reloaded Gateway::reload() {
   if (!loaded.settings) return refuse({});
   auto tls = make_tls(*loaded.settings);
   if (!tls) return refuse(tls.error().detail);
+  const auto nodes_before = registry_->table().load();
   if (auto ok = registry_->load(loaded.settings->nodes); !ok) return refuse(ok.error().detail);
   tls_.publish(std::make_shared<TlsContexts>(std::move(*tls)));
   publish(*loaded.settings);
@@ -50,7 +83,8 @@ api::GatewayFace::Reloaded Gateway::reload() {
   }
   metrics_.config_reload("accepted").Increment();
   metrics_.config_reload_success().Set(1);
-  log_.info("configuration reloaded", {{"pending_restart", report.pending_restart.size()}});
+  record_reload(actor, *nodes_before, *registry_->table().load());
+  log_.info("configuration reloaded", {{"by", actor}, {"pending_restart", report.pending_restart.size()}});
   return report;
 }
 

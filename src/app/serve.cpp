@@ -81,7 +81,7 @@ int serve(const std::string& config_file) {
     if (signal == SIGTERM || signal == SIGINT) break;
     if (signal == SIGHUP) {
       sd_notify(0, "RELOADING=1");
-      gateway.reload();
+      gateway.reload("SIGHUP");
       sd_notify(0, "READY=1");
     }
     if (watchdog.count() > 0 && gateway.responsive()) sd_notify(0, "WATCHDOG=1");

@@ -14,6 +14,11 @@ void Call::refuse(Error error, DecidedBy who) {
   outcome.decided_by = who;
 }
 
+void Call::fail_unexpectedly(const std::exception& error) {
+  outcome.error = Error(Code::internal, std::string("bug: ") + error.what());
+  outcome.decided_by = invocation.direction == Direction::out ? DecidedBy::origin : DecidedBy::target;
+}
+
 const NodeId& counterparty(const Call& call) {
   return call.invocation.direction == Direction::out ? call.invocation.target : call.invocation.origin;
 }

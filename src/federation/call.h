@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ struct Call {
 
   /// Ends the call before it had any effect.
   void refuse(Error error, DecidedBy who);
+  /// A bug ended it: the call is recorded all the same.
+  void fail_unexpectedly(const std::exception& error);
 };
 
 /// The counterparty: target of an outgoing call, origin of an incoming one.

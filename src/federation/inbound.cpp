@@ -102,6 +102,8 @@ Task<> Inbound::invoke(const PeerIdentity& peer, const net::Request& request, ne
       call.outcome.error =
           Error(Code::cancelled, peer.node.str() + " gave up: it closed the connection or its deadline passed");
       call.outcome.decided_by = DecidedBy::origin;
+    } catch (const std::exception& error) {
+      call.fail_unexpectedly(error);
     }
   }
   co_await shielded();
@@ -155,10 +157,8 @@ Result<void> Inbound::read_headers(Call& call, const net::Request& request) {
     }
     call.outcome.counterparty = std::move(*parsed);
   }
-  if (const auto key = request.headers.find(wire::header::idempotency_key)) {
-    auto parsed = wire::parse_idempotency_key(*key);
-    if (!parsed) return fail(parsed.error());
-    invocation.idempotency_key = std::move(*parsed);
+  if (request.headers.find(wire::header::idempotency_key)) {
+    return fail(Code::bad_request, "Idempotency-Key is not supported yet");
   }
   if (const auto trace = request.headers.find(wire::header::traceparent)) {
     invocation.traceparent = wire::parse_traceparent(*trace);
@@ -193,6 +193,13 @@ Result<void> Inbound::read_body(Call& call, const Node& node, const net::Request
     return std::any_of(node.principal_domains.begin(), node.principal_domains.end(),
                        [&](const Domain& own) { return own.view() == domain; });
   };
+  const auto ours = [&](const PrincipalId& principal) {
+    return std::ranges::any_of(options->principal_domains,
+                               [&](const Domain& own) { return own.view() == domain_of(principal); });
+  };
+  if (ours(invocation.principal) || (invocation.actor && ours(*invocation.actor))) {
+    return fail(Code::identity_mismatch, node.id.str() + " may not vouch for our own " + invocation.principal.str());
+  }
   if (!vouched(invocation.principal) || (invocation.actor && !vouched(*invocation.actor))) {
     return fail(Code::identity_mismatch, node.id.str() + " may not vouch for " + invocation.principal.str() +
                                              "; its principal_domains say for whom it may");
@@ -204,7 +211,7 @@ Result<void> Inbound::read_body(Call& call, const Node& node, const net::Request
 Task<> Inbound::carry(Call& call, const Node& node, const net::Request& request) {
   auto permit = around_.inbound_limits.admit(node.id, node.rate_limit_per_hour);
   Result<void> readable = read_headers(call, request);
-  if (readable) readable = read_body(call, node, request);
+  // A refused call costs no more than its headers, and may come again under the same id.
   if (!permit) {
     call.limit = permit.error().limit;
     call.retry_after = permit.error().retry_after;
@@ -212,6 +219,7 @@ Task<> Inbound::carry(Call& call, const Node& node, const net::Request& request)
     around_.metrics.rate_limit_hits(node.id.str(), permit.error().limit).Increment();
     co_return;
   }
+  if (readable) readable = read_body(call, node, request);
   if (!readable) {
     call.refuse(readable.error(), DecidedBy::target);
     co_return;
@@ -295,10 +303,7 @@ Task<> Inbound::record(Call& call) {
   if (!call.protocol.empty()) {
     around_.metrics.invocations(call.protocol, call.outcome.ok() ? "succeeded" : "failed").Increment();
   }
-  if (!call.limit.empty() && RefusalFloods::summed_up(call.outcome.error->code)) {
-    around_.floods.count(call.invocation.origin, call.outcome.error->code, call.limit);
-    co_return;
-  }
+  if (around_.floods.takes(call)) co_return;
   auto durable = co_await around_.journal.append(audit_event(call, Phase::outcome, around_.clock.wall()));
   if (durable) {
     call.receipt = std::move(*durable);

@@ -46,6 +46,8 @@ Task<> Outbound::invoke(const Caller& caller, const net::Request& request, net::
     if (error.code() != asio::error::operation_aborted) throw;
     call.outcome.error = Error(Code::cancelled, "the client closed its connection");
     call.outcome.decided_by = DecidedBy::origin;
+  } catch (const std::exception& error) {
+    call.fail_unexpectedly(error);
   }
   co_await shielded();
   co_await record(call);
@@ -87,10 +89,10 @@ Result<void> Outbound::read(Call& call, const Caller& caller, const net::Request
   invocation.arguments = std::move(body->arguments);
   invocation.context = std::move(body->context);
   if (body->target_node) invocation.target = std::move(*body->target_node);
-  if (const auto key = request.headers.find(wire::header::idempotency_key)) {
-    auto parsed = wire::parse_idempotency_key(*key);
-    if (!parsed) return fail(parsed.error());
-    invocation.idempotency_key = std::move(*parsed);
+  if (request.headers.find(wire::header::idempotency_key)) {
+    // Whoever sends one will repeat the call and rely on it.
+    return fail(Code::bad_request,
+                "Idempotency-Key is not supported yet: repeated calls would act twice; leave it out");
   }
   if (const auto trace = request.headers.find(wire::header::traceparent)) {
     invocation.traceparent = wire::parse_traceparent(*trace);
@@ -128,6 +130,7 @@ Task<> Outbound::carry(Call& call, const Caller& caller, const net::Request& req
   const Node* node = nodes->find(route->node);
   auto permit = around_.outbound_limits.admit(route->node, node == nullptr ? std::nullopt : node->rate_limit_per_hour);
   if (!permit) {
+    call.limit = permit.error().limit;
     call.retry_after = permit.error().retry_after;
     call.refuse(permit.error().error, DecidedBy::origin);
     around_.metrics.rate_limit_hits(route->node.str(), permit.error().limit).Increment();
@@ -189,6 +192,7 @@ Task<> Outbound::record(Call& call) {
   Timing& timing = call.outcome.timing;
   timing.origin = std::max(std::chrono::microseconds{0}, total - timing.network - timing.target);
   metrics_.count(call, total, nodes_.get()->find(call.invocation.target) != nullptr);
+  if (around_.floods.takes(call)) co_return;
   auto durable = co_await around_.journal.append(audit_event(call, Phase::outcome, around_.clock.wall()));
   if (durable) {
     call.receipt = std::move(*durable);

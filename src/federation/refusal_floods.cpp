@@ -3,14 +3,20 @@
 
 namespace fedgate::federation {
 
-void RefusalFloods::count(const NodeId& peer, Code code, std::string_view limit) {
+bool RefusalFloods::takes(const Call& call) {
+  if (call.limit.empty() || !call.outcome.error) return false;
+  const NodeId& origin = call.invocation.origin;
+  const NodeId& target = call.invocation.target;
   const std::lock_guard lock(mutex_);
-  Sum& sum = sums_[{peer, std::string(limit)}];
-  sum.code = code;
+  Sum& sum = sums_[{origin.str() + ' ' + target.str(), std::string(call.limit)}];
+  sum.code = call.outcome.error->code;
+  sum.origin = origin;
+  sum.target = target;
   ++sum.calls;
+  return true;
 }
 
-std::vector<AuditEvent> RefusalFloods::take(const NodeId& own_id, WallTime now) {
+std::vector<AuditEvent> RefusalFloods::take(WallTime now) {
   decltype(sums_) sums;
   {
     const std::lock_guard lock(mutex_);
@@ -22,8 +28,8 @@ std::vector<AuditEvent> RefusalFloods::take(const NodeId& own_id, WallTime now) 
     event.type = EventType::cross_org_request_denied;
     event.phase = Phase::event;
     event.time = now;
-    event.origin = key.first.str();
-    event.target = own_id.str();
+    event.origin = sum.origin.str();
+    event.target = sum.target.str();
     event.action = "refused_calls";
     event.error_code = code_info(sum.code).wire_name;
     event.reason = std::to_string(sum.calls) + " calls refused by " + key.second;

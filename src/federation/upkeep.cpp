@@ -17,7 +17,7 @@ Task<> Upkeep::run() {
 }
 
 Task<> Upkeep::summarise_refusals() {
-  for (const AuditEvent& event : around_.floods.take(around_.own_id, around_.clock.wall())) {
+  for (const AuditEvent& event : around_.floods.take(around_.clock.wall())) {
     auto durable = co_await around_.journal.append(event);
     if (!durable)
       around_.log.error("refusals not recorded", {{"problem", durable.error().detail}, {"what", event.reason}});

@@ -31,11 +31,25 @@ Task<> HttpServer::State::run(Session& session, std::shared_ptr<TlsContext> tls)
     }
     handshakes.Increment();
     session.info.peer = session.stream.peer();
+    if (crowded(session)) {
+      log.warning("too many connections of one node",
+                  {{"listener", options.name}, {"node", session.info.peer->node.view()}});
+      co_return;
+    }
   }
   session.ticket.reset();
   bool go_on = true;
   while (go_on) go_on = co_await serve_one(session);
   session.stream.close();
+}
+
+// No node may take every place: a quarter of the listener's, on each worker, is the most.
+bool HttpServer::State::crowded(const Session& session) const {
+  if (!session.info.peer) return false;
+  const auto of_node = std::ranges::count_if(sessions, [&](const Session& other) {
+    return other.info.peer && other.info.peer->node == session.info.peer->node;
+  });
+  return static_cast<std::size_t>(of_node) > std::max<std::size_t>(1, options.limits.connections / 4);
 }
 
 Task<bool> HttpServer::State::serve_one(Session& session) {

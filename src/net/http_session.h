@@ -33,6 +33,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   [[nodiscard]] SteadyTime now() const { return worker.wheel().now(); }
 
   Task<> run(Session& session, std::shared_ptr<TlsContext> tls);
+  [[nodiscard]] bool crowded(const Session& session) const;
   Task<bool> serve_one(Session& session);
   Task<Result<HeadFacts>> read_head(Session& session);
   Task<Result<void>> read_body(Session& session, const HeadFacts& head, SteadyTime deadline);

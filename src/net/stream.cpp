@@ -307,8 +307,8 @@ Task<Result<void>> Stream::State::handshake(SteadyTime deadline) {
     if (woken == Woken::late) co_return fail(Code::deadline_exceeded, "TLS handshake: not done in time");
   }
   established = true;
-  if (auto judged = judge_resumed(*tls, ssl.get(), verdict); !judged) {
-    co_return fail(judged.error().in("TLS session not resumed"));
+  if (auto judged = judge_finished(*tls, ssl.get(), verdict); !judged) {
+    co_return fail(judged.error().in("TLS handshake refused"));
   }
   co_return Result<void>{};
 }

@@ -307,8 +307,11 @@ Result<SslHandle> begin_tls(const TlsContext& context, int descriptor, Verdict& 
   return ssl;
 }
 
-Result<void> judge_resumed(const TlsContext& context, SSL* ssl, Verdict& verdict) {
-  if (SSL_session_reused(ssl) != 1) return {};
+Result<void> judge_finished(const TlsContext& context, SSL* ssl, Verdict& verdict) {
+  // OpenSSL asks the judge when the certificate arrives. A client may hold its last message back until an anchor or a
+  // pin has been replaced; what counts is the judgement at the end.
+  if (SSL_session_reused(ssl) != 1 && context.side() == TlsSide::client) return {};
+  verdict.identity.reset();
   return context.judge_again(ssl, verdict);
 }
 

@@ -31,7 +31,7 @@ using SslHandle = std::unique_ptr<SSL, FreeSsl>;
 /// Ready for SSL_do_handshake; on the client side with the newest session for `verdict.expected`.
 Result<SslHandle> begin_tls(const TlsContext& context, int descriptor, Verdict& verdict);
 /// After the handshake: asks the judge again where the session was resumed.
-Result<void> judge_resumed(const TlsContext& context, SSL* ssl, Verdict& verdict);
+Result<void> judge_finished(const TlsContext& context, SSL* ssl, Verdict& verdict);
 /// The oldest entry of this thread's OpenSSL error queue as an Error; empties the queue. A fatal alert from the
 /// other side is Code::peer_refused, anything else Code::io_error.
 Error tls_error(std::string_view doing);

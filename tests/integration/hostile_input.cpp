@@ -97,6 +97,13 @@ TEST_F(HostileInput, AMisspeltMemberIsRefusedByName) {
   EXPECT_NE(answer.body["detail"].get<std::string>().find("\"argument\""), std::string::npos);
 }
 
+TEST_F(HostileInput, AnIdempotencyKeyIsNotIgnored) {
+  const auto answer = orgs.a().invoke(orgs.client, call_of('b', "order"), {{"Idempotency-Key", "k1"}});
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body["detail"].get<std::string>().find("Idempotency-Key"), std::string::npos);
+  EXPECT_TRUE(orgs.b().upstream->seen().empty());
+}
+
 TEST_F(HostileInput, HeadersBeyondTheLimitAre431) {
   EXPECT_NE(raw(orgs_a(), post("X-Big: " + std::string(20'000, 'x') + "\r\n", "")).find("HTTP/1.1 431"),
             std::string::npos);

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "support/eventually.h"
 #include "support/federation.h"
 
 namespace fedgate {
@@ -57,6 +58,35 @@ TEST(RestartKeeps, NodeCommandsWorkOverTheAdminSocket) {
   EXPECT_EQ(acts[0].action, "node_remove");
   EXPECT_EQ(acts[1].action, "node_disable");
   EXPECT_EQ(acts[0].principal, "uid:" + std::to_string(geteuid()));
+}
+
+TEST(RestartKeeps, AnOperatorWhoHangsUpIsOnRecordAllTheSame) {
+  test::Federation orgs(2);
+  orgs.start();
+  auto& a = orgs.a();
+  test::TestClient leaving;
+  for (int i = 0; i < 8; ++i) {
+    net::Request request;
+    request.method = "POST";
+    request.target = "/api/v2/federation/nodes";
+    request.headers.add("Content-Type", "application/json");
+    request.body = nlohmann::json{{"node_id", "n" + std::to_string(i) + ".example"},
+                                  {"endpoints", {"https://127.0.0.1:1"}},
+                                  {"trust_anchors", {orgs.b().ca.certificate_pem}}}
+                       .dump();
+    leaving.send_and_leave(a.admin(), request,
+                           [moment = std::chrono::steady_clock::now() + std::chrono::microseconds(i * 300)] {
+                             return std::chrono::steady_clock::now() >= moment;
+                           });
+  }
+  store::AuditQuery query;
+  query.event_type = "configuration_changed";
+  EXPECT_TRUE(test::eventually([&] {
+    // Everything but orgb.example, which the test itself let in.
+    return a.trail(query).size() == a.gateway->registry().table().load()->all().size() - 1;
+  })) << a.trail(query).size()
+      << " records of " << a.gateway->registry().table().load()->all().size() - 1 << " nodes";
+  EXPECT_FALSE(a.trail(query).empty());
 }
 
 TEST(RestartKeeps, AuditIsFoundByItsFiltersAndPages) {

@@ -179,12 +179,26 @@ TEST(Tls, a_resumed_session_is_judged_again) {
     EXPECT_TRUE(again.resumed);
     EXPECT_THAT(again.answer, testing::EndsWith("orgb.example"));
   }
-  EXPECT_EQ(judged, 4) << "once a connection";
+  EXPECT_EQ(judged, 8) << "twice a connection: when the certificate or the session comes, and at the end";
   trusted = false;
   const auto refused = client.ask(server.port());
   EXPECT_TRUE(refused.resumed);
   EXPECT_EQ(refused.answer, "");
   EXPECT_EQ(server.handler.calls, 4);
+}
+
+// A client may hold its last message back until its anchor has been replaced.
+TEST(Tls, what_is_judged_at_the_end_of_the_handshake_counts) {
+  std::atomic<int> judged{0};
+  const auto judge = [&](const PresentedChain& chain) -> Result<PeerIdentity> {
+    if (++judged > 1) return fail(Code::identity_mismatch, "the anchor was replaced meanwhile");
+    return believe(chain);
+  };
+  RunningServer server(who, with(context(TlsSide::server, "gate.example", judge)));
+  RawClient client("orgb.example");
+  EXPECT_EQ(client.ask(server.port()).answer, "");
+  EXPECT_EQ(judged, 2);
+  EXPECT_EQ(server.handler.calls, 0);
 }
 
 TEST(Tls, sessions_of_a_node_are_forgotten_and_those_of_others_kept) {
