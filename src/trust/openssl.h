@@ -22,15 +22,15 @@
 
 namespace fedgate::trust {
 
-template <auto Free>
+template <auto release>
 struct FreeWith {
   template <class T>
   void operator()(T* object) const {
-    Free(object);
+    release(object);
   }
 };
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, FreeWith<Free>>;
+template <class T, auto release>
+using Owned = std::unique_ptr<T, FreeWith<release>>;
 
 using BioPtr = Owned<BIO, BIO_free>;
 using CertificatePtr = Owned<X509, X509_free>;
