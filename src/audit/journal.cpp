@@ -5,6 +5,7 @@
 #include <array>
 
 #include "audit/journal_state.h"
+#include "base/scheduling.h"
 
 namespace fedgate::audit {
 namespace {
@@ -50,7 +51,10 @@ Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, const JournalOptions&
   state->segments = state->files->segments();
   state->next = state->durable = state->files->next_index();
   state->shipped_at = clock.wall();
-  state->writer = std::thread([own = state.get()] { own->run(); });
+  state->writer = std::thread([own = state.get()] {
+    never_preempt();
+    own->run();
+  });
   return std::unique_ptr<Journal>(new Journal(std::move(state)));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "audit/leaf.h"
+#include "base/scheduling.h"
 
 namespace fedgate::audit {
 namespace {
@@ -65,7 +66,10 @@ struct Shipper::State {
 
 Shipper::Shipper(Journal& journal, store::Store& store, Options options, const log::Logger& log, Metrics& metrics)
     : state_(std::make_unique<State>(journal, store, options, log, metrics)) {
-  state_->thread = std::thread([own = state_.get()] { own->run(); });
+  state_->thread = std::thread([own = state_.get()] {
+    never_preempt();
+    own->run();
+  });
 }
 
 Shipper::~Shipper() { stop(milliseconds(0)); }

@@ -217,6 +217,7 @@ struct Parser::Impl {
   std::size_t capacity = 0;
   unsigned allocated_depth = 0;
   std::vector<Field> fields;
+  std::vector<dom::element> values;    // of `fields`
   std::vector<std::string_view> keys;  // those of the objects that the walk is in, outermost first
 
   Result<void> reserve(std::size_t size);
@@ -322,7 +323,9 @@ Result<std::span<const Field>> Parser::object(std::string_view text) {
   if (!root->is_object()) return fail(Code::invalid_json, "a JSON object is wanted, this is another kind of value");
   Scanner scanner(text);
   scanner.enter();
+  impl_->values.clear();
   for (const auto& member : root->get_object().value_unsafe()) {
+    impl_->values.push_back(member.value);
     Field& field = impl_->fields.emplace_back();
     field.key = member.key;
     field.kind = kind_of(member.value);
@@ -330,6 +333,17 @@ Result<std::span<const Field>> Parser::object(std::string_view text) {
     if (field.kind == Kind::string) field.text = member.value.get_string().value_unsafe();
   }
   return std::span<const Field>(impl_->fields);
+}
+
+std::optional<std::vector<std::string_view>> Parser::strings(const Field& member) const {
+  if (member.kind != Kind::array) return std::nullopt;
+  const auto place = static_cast<std::size_t>(&member - impl_->fields.data());
+  std::vector<std::string_view> items;
+  for (const dom::element item : impl_->values[place].get_array().value_unsafe()) {
+    if (!item.is_string()) return std::nullopt;
+    items.push_back(item.get_string().value_unsafe());
+  }
+  return items;
 }
 
 Result<void> Parser::validate(std::string_view text) {

@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fedgate/result.h"
 
@@ -47,6 +49,9 @@ class Parser {
   /// `text`; key, text and the span hold until the next call on this parser.
   /// Code::invalid_json (detail: what is wrong and at which byte where known) or Code::payload_too_large.
   Result<std::span<const Field>> object(std::string_view text);
+  /// The items of an array of strings among the members that object() has just listed, unescaped; they hold as long as
+  /// those do. Nothing where it is another kind of value or holds another kind of item.
+  [[nodiscard]] std::optional<std::vector<std::string_view>> strings(const Field& member) const;
   /// Validates only; any kind of value.
   Result<void> validate(std::string_view text);
   /// RFC 8785 (JCS): keys sorted by UTF-16 code units, ECMAScript numbers, no space. Validates first.

@@ -20,19 +20,19 @@ PeerClient::PeerClient(Worker& worker, net::ClientLimits limits, std::function<s
       client_(worker, limits, log, metrics),
       parser_(json::Limits{limits.body, 64}) {}
 
-Result<net::Destination> PeerClient::destination(const Route& route) {
-  // Endpoints are few and change rarely: what was parsed once is kept, but for the TLS context, which may be reloaded.
+Result<std::shared_ptr<const net::Destination>> PeerClient::destination(const Route& route) {
+  auto tls = tls_();
+  if (!tls) return fail(Code::peer_unreachable, "this gateway has no usable certificate");
+  // Endpoints are few and change rarely: what was parsed once is kept as long as the TLS context is.
   if (destinations_.size() > most_destinations) destinations_.clear();
   auto& known = destinations_[route.endpoint];
-  if (known.server_name != route.node.view()) {
+  if (!known || known->server_name != route.node.view() || known->tls != tls) {
     auto made = make_destination(route);
     if (!made) return fail(made.error());
-    known = std::move(*made);
+    made->tls = std::move(tls);
+    known = std::make_shared<const net::Destination>(std::move(*made));
   }
-  net::Destination to = known;
-  to.tls = tls_();
-  if (!to.tls) return fail(Code::peer_unreachable, "this gateway has no usable certificate");
-  return to;
+  return known;
 }
 
 Result<net::Destination> PeerClient::make_destination(const Route& route) {
@@ -78,7 +78,7 @@ Task<PeerClient::Reply> PeerClient::invoke(const Route& route, const Invocation&
     request.headers.add(wire::header::idempotency_key, invocation.idempotency_key);
   if (!invocation.traceparent.empty()) request.headers.add(wire::header::traceparent, invocation.traceparent);
 
-  net::Exchange exchange = co_await client_.send(*to, request, invocation.deadline);
+  net::Exchange exchange = co_await client_.send(**to, request, invocation.deadline);
   reply.sent = exchange.sent;
   reply.peer = exchange.peer;
   if (!exchange.response) {

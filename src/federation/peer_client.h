@@ -46,7 +46,7 @@ class PeerClient {
   Task<> stop() { return client_.stop(); }
 
  private:
-  [[nodiscard]] Result<net::Destination> destination(const Route& route);
+  [[nodiscard]] Result<std::shared_ptr<const net::Destination>> destination(const Route& route);
   [[nodiscard]] static Result<net::Destination> make_destination(const Route& route);
   void read(const net::Response& response, const NodeId& node, Reply& reply);
 
@@ -54,7 +54,8 @@ class PeerClient {
   std::function<std::shared_ptr<net::TlsContext>()> tls_;
   net::HttpClient client_;
   json::Parser parser_;
-  std::unordered_map<std::string, net::Destination> destinations_;  // by endpoint
+  // By endpoint; a call under way keeps the one it started with.
+  std::unordered_map<std::string, std::shared_ptr<const net::Destination>> destinations_;
 };
 
 }  // namespace fedgate::federation

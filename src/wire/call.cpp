@@ -38,15 +38,25 @@ Result<void> take_object(const json::Field& field, std::string& into) {
   return {};
 }
 
+Result<void> take_groups(const json::Parser& parser, const json::Field& field, InvokeBody& body) {
+  const auto groups = parser.strings(field);
+  if (!groups || groups->size() > 64) return fail(wrong(field.key, "an array of at most 64 strings"));
+  for (const auto group : *groups) {
+    if (group.empty() || group.size() > 128) return fail(wrong(field.key, "strings of 1 to 128 bytes"));
+    body.groups.emplace_back(group);
+  }
+  return {};
+}
+
 /// The members of a peer's message that a client's does not have. False: not one of them.
-Result<bool> take_peer_member(const json::Field& field, InvokeBody& body, std::string_view& groups) {
+Result<bool> take_peer_member(const json::Parser& parser, const json::Field& field, InvokeBody& body) {
+  Result<void> taken;
   if (field.key == "source_node") {
-    if (auto ok = take_id(field, body.source_node); !ok) return fail(ok.error());
+    taken = take_id(field, body.source_node);
   } else if (field.key == "actor") {
-    if (auto ok = take_id(field, body.actor); !ok) return fail(ok.error());
+    taken = take_id(field, body.actor);
   } else if (field.key == "groups") {
-    if (field.kind != json::Kind::array) return fail(wrong(field.key, "an array of strings"));
-    groups = field.raw;
+    taken = take_groups(parser, field, body);
   } else if (field.key == "attempt") {
     std::uint32_t attempt = 0;
     const auto* end = field.raw.data() + field.raw.size();
@@ -56,23 +66,8 @@ Result<bool> take_peer_member(const json::Field& field, InvokeBody& body, std::s
   } else {
     return false;
   }
+  if (!taken) return fail(taken.error());
   return true;
-}
-
-Result<void> take_groups(json::Parser& parser, std::string_view raw, InvokeBody& body) {
-  if (raw.empty() || raw == "[]") return {};
-  // The parser lists members of objects only.
-  const std::string wrapped = "{\"groups\":" + std::string(raw) + "}";
-  auto parsed = json::parse(wrapped);
-  if (!parsed) return fail(parsed.error());
-  (void)parser;
-  for (const auto& item : (*parsed)["groups"]) {
-    if (!item.is_string() || body.groups.size() >= 64) return fail(wrong("groups", "an array of at most 64 strings"));
-    auto text = item.get<std::string>();
-    if (text.empty() || text.size() > 128) return fail(wrong("groups", "strings of 1 to 128 bytes"));
-    body.groups.push_back(std::move(text));
-  }
-  return {};
 }
 
 enum class Sender : std::uint8_t { client, peer };
@@ -81,7 +76,6 @@ Result<InvokeBody> parse_invoke(json::Parser& parser, std::string_view text, Sen
   auto fields = parser.object(text);
   if (!fields) return fail(fields.error());
   InvokeBody body;
-  std::string_view groups;
   for (const json::Field& field : *fields) {
     Result<void> taken;
     if (field.key == "resource_id") {
@@ -97,7 +91,7 @@ Result<InvokeBody> parse_invoke(json::Parser& parser, std::string_view text, Sen
     } else if (field.key == "context") {
       taken = take_object(field, body.context);
     } else if (sender == Sender::peer) {
-      auto known = take_peer_member(field, body, groups);
+      auto known = take_peer_member(parser, field, body);
       if (!known) taken = fail(known.error());
     } else {
       taken = fail(Code::bad_request,
@@ -108,7 +102,6 @@ Result<InvokeBody> parse_invoke(json::Parser& parser, std::string_view text, Sen
   }
   if (body.resource.empty()) return fail(Code::bad_request, "member \"resource_id\" is missing");
   if (body.capability.empty()) return fail(Code::bad_request, "member \"capability_id\" is missing");
-  if (auto taken = take_groups(parser, groups, body); !taken) return fail(taken.error());
   return body;
 }
 

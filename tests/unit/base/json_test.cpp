@@ -284,5 +284,18 @@ TEST(AppendString, MakesAnythingValid) {
   }
 }
 
+TEST(JsonStrings, OfAMember) {
+  Parser parser;
+  const auto fields = parser.object(R"({"a":["x","\u00e9\"",""],"b":[],"c":["x",1],"d":"x","e":[["x"]]})");
+  ASSERT_TRUE(fields);
+  const auto a = parser.strings((*fields)[0]);
+  ASSERT_TRUE(a);
+  EXPECT_EQ(*a, (std::vector<std::string_view>{"x", "\xC3\xA9\"", ""}));
+  const auto b = parser.strings((*fields)[1]);
+  ASSERT_TRUE(b);
+  EXPECT_TRUE(b->empty());
+  for (const std::size_t other : {2U, 3U, 4U}) EXPECT_FALSE(parser.strings((*fields)[other])) << (*fields)[other].key;
+}
+
 }  // namespace
 }  // namespace fedgate::json
