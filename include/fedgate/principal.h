@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fedgate/clock.h"
 #include "fedgate/id.h"
 
 namespace fedgate {
@@ -24,6 +25,8 @@ struct PeerIdentity {
   NodeId node;
   Sha256 certificate{};  ///< SHA-256 of the leaf certificate (DER)
   Sha256 public_key{};   ///< SHA-256 of its SubjectPublicKeyInfo (DER)
+  /// What it stands on (certificates, CRLs, OCSP answers) holds until then; its connections end there.
+  WallTime valid_until = WallTime::max();
 };
 
 /// What an operator's credential allows, in rising order except auditor, which reads the trail only.

@@ -10,12 +10,16 @@
 #include <vector>
 
 #include "api/answers.h"
+#include "api/rotation_api.h"
+#include "api/trust_api.h"
+#include "audit/acts.h"
 #include "audit/journal.h"
 #include "audit/shipper.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/snapshot.h"
 #include "base/worker_pool.h"
+#include "federation/node_check.h"
 #include "net/http_server.h"
 #include "nodes/registry.h"
 #include "routing/static_routes.h"
@@ -37,23 +41,40 @@ struct GatewayFace {
     std::vector<std::string> pending_restart;
   };
   std::function<Reloaded(const std::string& actor)> reload;
+  /// What a command that cut a node off has closed of it.
+  struct CutOff {
+    std::size_t connections = 0;
+    std::chrono::microseconds took{};  ///< from the command to the last of them closed
+    bool complete = true;              ///< false: not all are closed yet
+  };
+  /// Worker 0. Waits until they are, but not long; `since`: when the command came.
+  std::function<Task<CutOff>(const NodeId&, SteadyTime since)> cut_off;
+  /// Worker 0. Whether what was taken from this node is stored; waits for it, but not long.
+  std::function<Task<bool>(const NodeId&)> stored;
+  /// What of this node ends, and when. Any worker, must not block.
+  std::function<nlohmann::json(const Node&)> expiry;
 };
 
 class AdminApi final : public net::Handler {
  public:
   struct Parts {
-    NodeId own_id;
     const Snapshot<trust::Operators>& operators;
     nodes::Registry& registry;
     const Snapshot<routing::StaticRoutes>& routes;
     store::Store& store;
     audit::Journal& journal;
+    audit::Acts& acts;
     audit::Shipper& shipper;
     WorkerPool& pool;
+    WorkerPool& cut_offs;  ///< never waits for the database
     Metrics& metrics;
-    const Clock& clock;
     const log::Logger& log;
     GatewayFace gateway;
+    federation::TrustDesk& desk;
+    federation::BundleExchange& exchange;
+    Worker& worker;
+    federation::PeerClient& peers;
+    federation::NodeCheck& node_check;
   };
   explicit AdminApi(Parts parts);
   Task<> handle(const net::Connection& connection, net::Request& request, net::Response& response) override;
@@ -74,6 +95,8 @@ class AdminApi final : public net::Handler {
                                  net::Response& response);
   Task<Result<void>> remove_node(const Operator& who, const net::Request& request, std::string_view rest,
                                  net::Response& response);
+  Task<Result<void>> check_node(const Operator& who, const net::Request& request, std::string_view rest,
+                                net::Response& response);
   Task<Result<void>> routes(const Operator& who, const net::Request& request, std::string_view rest,
                             net::Response& response);
   Task<Result<void>> audit_events(const Operator& who, const net::Request& request, std::string_view rest,
@@ -86,11 +109,14 @@ class AdminApi final : public net::Handler {
                            net::Response& response);
   Task<Result<void>> readyz(const Operator& who, const net::Request& request, std::string_view rest,
                             net::Response& response);
-  /// An operator's act goes into the trail before its answer leaves.
-  Task<Result<void>> record(const Operator& who, EventType type, std::string action, std::string subject,
-                            std::string reason);
+  /// What gives something: on record before it is done. `work` blocks.
+  Task<Result<Node>> widen(audit::Act act, std::function<Result<Node>()> work);
+  /// What takes something away: done before anything else, then recorded and stored. The answer's body.
+  Task<Result<nlohmann::json>> narrow(std::string name, nodes::Narrowing by, audit::Act act);
 
   Parts parts_;
+  TrustApi trust_;
+  RotationApi rotation_;
 };
 
 }  // namespace fedgate::api

@@ -2,6 +2,7 @@
 #include "api/admin_views.h"
 
 #include <charconv>
+#include <cmath>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -140,6 +141,35 @@ Json node_view(const Node& node) {
           {"created_at", rfc3339(node.created_at)},
           {"updated_at", rfc3339(node.updated_at)},
           {"anchors", std::move(anchors)}};
+}
+
+Json expiry_view(std::span<const trust::Expiring> things, std::chrono::seconds warn_before, WallTime now) {
+  auto list = Json::array();
+  for (const auto& thing : things)
+    list.push_back({{"kind", to_string(thing.kind)},
+                    {"what", thing.what},
+                    {"ends_at", rfc3339(thing.ends)},
+                    {"days_left", static_cast<std::int64_t>(std::floor(trust::days_left(thing.ends, now)))},
+                    {"attention", thing.ends - now <= warn_before}});
+  return list;
+}
+
+Json check_view(const federation::CheckReport& report) {
+  auto steps = Json::array();
+  for (const auto& step : report.steps) {
+    const bool ok = step.state == federation::CheckState::good || step.state == federation::CheckState::warning;
+    steps.push_back({{"step", step.name},
+                     {"endpoint", step.endpoint},
+                     {"ok", ok},
+                     {"result", to_string(step.state)},
+                     {"detail", step.detail},
+                     {"milliseconds", static_cast<double>(step.took.count()) / 1000.0}});
+  }
+  return {{"node_id", report.node.str()},
+          {"ok", report.good()},
+          {"at", rfc3339(report.at)},
+          {"steps", std::move(steps)},
+          {"message", report.message}};
 }
 
 Result<Node> node_from(const Json& body) {

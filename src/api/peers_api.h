@@ -8,6 +8,7 @@
 
 #include "api/answers.h"
 #include "base/snapshot.h"
+#include "federation/bundle_exchange.h"
 #include "federation/inbound.h"
 #include "net/http_server.h"
 #include "nodes/registry.h"
@@ -22,13 +23,17 @@ class PeersApi final : public net::Handler {
     std::string version;
   };
   /// `draining`: whether this gateway is about to stop; peers may send their calls elsewhere.
-  PeersApi(About about, federation::Inbound& inbound, const Snapshot<nodes::NodeTable>& nodes,
-           std::function<bool()> draining);
+  PeersApi(About about, federation::Inbound& inbound, federation::BundleExchange& exchange,
+           const Snapshot<nodes::NodeTable>& nodes, std::function<bool()> draining);
   Task<> handle(const net::Connection& connection, net::Request& request, net::Response& response) override;
 
  private:
+  Task<> serve_bundle(const PeerIdentity& peer, const net::Request& request, net::Response& response);
+  Task<> take_acknowledgement(const PeerIdentity& peer, net::Request& request, net::Response& response);
+
   About about_;
   federation::Inbound& inbound_;
+  federation::BundleExchange& exchange_;
   Snapshot<nodes::NodeTable>::Reader nodes_;
   std::function<bool()> draining_;
 };

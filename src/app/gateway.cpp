@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <future>
 #include <nlohmann/json.hpp>
 
 #include "api/admin_views.h"
@@ -18,8 +17,13 @@ namespace {
 
 constexpr std::size_t pool_threads = 4;
 constexpr std::size_t pool_queue = 256;
-constexpr std::size_t background_tasks = 8;
+constexpr std::size_t background_tasks = 9 + federation::BundleExchange::lanes;
 constexpr auto shipping_bound = std::chrono::seconds(5);
+constexpr auto settling_bound = std::chrono::seconds(10);
+
+nodes::Configured configured(const config::Settings& settings) {
+  return {.nodes = settings.nodes, .own_domains = settings.node.principal_domains};
+}
 
 std::vector<std::string> host_names(const config::Settings& settings, const std::string& address) {
   std::vector<std::string> names{settings.node.id.str(), "localhost", "127.0.0.1", "[::1]"};
@@ -44,12 +48,19 @@ Gateway::Gateway(std::shared_ptr<const config::Settings> settings, Environment e
       resources_(std::make_shared<adapters::ResourceTable>(settings_->resources)),
       tokens_(std::make_shared<trust::ClientTokens>(settings_->clients_list)),
       operators_(std::make_shared<trust::Operators>(geteuid(), settings_->operators)),
+      crls_(trust::RevocationLists::make({})),
       verifier_(trust::PeerVerifier::make({})),
+      own_trust_(std::make_shared<federation::OwnTrust>()),
+      expiry_watch_(metrics_, log_),
       tls_(std::make_shared<TlsContexts>()),
       inbound_limits_(environment_.clock, settings_->node_limits),
       outbound_limits_(environment_.clock, settings_->node_limits),
       seen_(environment_.clock),
+      cut_off_progress_(environment_.clock, metrics_, log_),
       pool_(pool_threads, pool_queue),
+      keeping_(1, pool_queue),
+      cut_offs_(1, pool_queue),
+      watch_(environment_.files),
       loaded_at_(environment_.clock.wall()) {
   if (environment_.disk == nullptr) {
     own_disk_ = audit::real_disk();
@@ -64,25 +75,41 @@ Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const config::Se
   gateway->metrics_.config_reload_success().Set(1);
   if (auto ok = gateway->open_store(); !ok) return fail(ok.error());
   if (auto ok = gateway->open_journal(); !ok) return fail(ok.error());
+  gateway->build_trust();
   if (auto ok = gateway->build_tls(); !ok) return fail(ok.error());
   gateway->build_lanes();
+  if (auto ok = gateway->listen_to_replicas(); !ok) return fail(ok.error());
   if (auto ok = gateway->open_listeners(); !ok) return fail(ok.error());
+  // The port may have been chosen just now.
+  gateway->own_trust_.publish(std::make_shared<federation::OwnTrust>(gateway->own_trust(*gateway->settings_)));
+  gateway->look_at_expiry();
   gateway->state_ = State::ready;
   gateway->log_.info("ready", {{"node_id", gateway->settings_->node.id.view()}, {"version", version()}});
   return gateway;
 }
 
 Result<void> Gateway::open_store() {
+  auto revocations = nodes::Revocations::open(settings_->audit.journal + "/revoked");
+  if (!revocations) return fail(revocations.error());
+  revocations_ = std::move(*revocations);
   auto opened = store::open(settings_->store);
   if (!opened) return fail(opened.error());
   store_ = std::move(*opened);
+  auto for_readers = store::open(settings_->store);
+  if (!for_readers) return fail(for_readers.error());
+  reading_store_ = std::move(*for_readers);
   auto for_shipper = store::open(settings_->store);
   if (!for_shipper) return fail(for_shipper.error());
   shipper_store_ = std::move(*for_shipper);
-  registry_ = std::make_unique<nodes::Registry>(*store_, settings_->node.id, environment_.clock, log_);
+  registry_ = std::make_unique<nodes::Registry>(*store_, settings_->node.id, *revocations_, environment_.clock, log_);
+  // At start there is no older one to fall back on: what a bad list would cover is refused.
+  if (auto crls = read_crls(*settings_))
+    crls_.publish(std::move(*crls));
+  else
+    return fail(crls.error());
   registry_->on_change(
       [this](const nodes::NodeTable& before, const nodes::NodeTable& after) { nodes_changed(before, after); });
-  return registry_->load(settings_->nodes);
+  return registry_->load(configured(*settings_));
 }
 
 Result<void> Gateway::open_journal() {
@@ -94,7 +121,8 @@ Result<void> Gateway::open_journal() {
       audit::Journal::open(*environment_.disk, options, environment_.clock, environment_.entropy, log_, metrics_);
   if (!opened) return fail(opened.error());
   journal_ = std::move(*opened);
-  settle_open_intents();
+  journal_->settle_found(settling_bound);
+  acts_ = std::make_unique<audit::Acts>(*journal_, settings.node.id, environment_.clock, environment_.entropy, log_);
   shipper_ = std::make_unique<audit::Shipper>(*journal_, *shipper_store_, audit::Shipper::Options{}, log_, metrics_);
   around_.emplace(federation::Surroundings{.own_id = settings.node.id,
                                            .clock = environment_.clock,
@@ -114,25 +142,6 @@ Result<void> Gateway::open_journal() {
   return {};
 }
 
-// A call that had its intent recorded when the process died may have acted: it gets the outcome `unknown`.
-void Gateway::settle_open_intents() {
-  const auto intents = journal_->open_intents();
-  if (intents.empty()) return;
-  std::vector<std::future<bool>> settled;
-  for (AuditEvent event : intents) {
-    event.phase = Phase::outcome;
-    event.time = environment_.clock.wall();
-    event.effect = Effect::unknown;
-    event.error_code = code_info(Code::outcome_unknown).wire_name;
-    event.reason = "the gateway ended before the outcome was recorded";
-    auto promise = std::make_shared<std::promise<bool>>();
-    settled.push_back(promise->get_future());
-    journal_->append(event, [promise](Result<LeafReference> done) { promise->set_value(done.has_value()); });
-  }
-  const auto good = std::count_if(settled.begin(), settled.end(), [](auto& one) { return one.get(); });
-  log_.warning("calls were open when the gateway ended", {{"open", intents.size()}, {"recorded_unknown", good}});
-}
-
 net::Judge Gateway::judge(trust::Presented presented) {
   return [this, presented](const net::PresentedChain& chain) -> Result<PeerIdentity> {
     NodeId expected;
@@ -141,8 +150,16 @@ net::Judge Gateway::judge(trust::Presented presented) {
       if (!parsed) return fail(parsed.error());
       expected = std::move(*parsed);
     }
-    auto identity = verifier_.load()->judge(chain.leaf, chain.rest, presented, expected, environment_.clock.wall());
-    metrics_.trust_verification(identity ? "accepted" : "refused").Increment();
+    const auto judgement = verifier_.load()->judge({.leaf = chain.leaf,
+                                                    .rest = chain.rest,
+                                                    .presented = presented,
+                                                    .expected = std::move(expected),
+                                                    .at = environment_.clock.wall(),
+                                                    .staple = chain.ocsp});
+    auto identity = judgement.result();
+    if (identity) seen_leaves_.saw(identity->node, chain.leaf);
+    metrics_.trust_verification(identity ? "accepted" : "refused", identity ? "" : judgement.refusals.front().id())
+        .Increment();
     return identity;
   };
 }
@@ -154,13 +171,21 @@ Result<Gateway::TlsContexts> Gateway::make_tls(const config::Settings& settings)
   peers.key_pem = settings.tls.key_pem;
   peers.judge = judge(trust::Presented::by_client);
   peers.server_name = settings.node.id.str();
+  peers.enrolment = gate_;
   auto server = net::TlsContext::make(net::TlsSide::server, peers);
   if (!server) return fail(server.error().in(settings.tls.certificate_file));
   contexts.peers_server = std::move(*server);
+  contexts.peers_server->staple(settings.ocsp_staple);
+  if (settings.tls_client) {
+    peers.certificate_pem = settings.tls_client->certificate_pem;
+    peers.key_pem = settings.tls_client->key_pem;
+  }
   peers.judge = judge(trust::Presented::by_server);
   peers.server_name.clear();
+  peers.enrolment = nullptr;
   auto client = net::TlsContext::make(net::TlsSide::client, peers);
-  if (!client) return fail(client.error().in(settings.tls.certificate_file));
+  if (!client)
+    return fail(client.error().in((settings.tls_client ? *settings.tls_client : settings.tls).certificate_file));
   contexts.peers_client = std::move(*client);
   if (settings.clients_tls) {
     net::TlsOptions own;
@@ -169,10 +194,6 @@ Result<Gateway::TlsContexts> Gateway::make_tls(const config::Settings& settings)
     auto made = net::TlsContext::make(net::TlsSide::server, own);
     if (!made) return fail(made.error().in(settings.clients_tls->certificate_file));
     contexts.clients_server = std::move(*made);
-  }
-  if (auto facts = trust::certificate_facts(settings.tls.certificate_pem)) {
-    const auto left = std::chrono::duration_cast<std::chrono::hours>(facts->not_after - environment_.clock.wall());
-    metrics_.certificate_expiry_days(settings.node.id.str()).Set(static_cast<double>(left.count()) / 24.0);
   }
   return contexts;
 }
@@ -200,6 +221,8 @@ void Gateway::build_lanes() {
     lanes_.push_back(
         std::make_unique<Lane>(LaneParts{.worker = *workers_.back(),
                                          .around = *around_,
+                                         .desk = *desk_,
+                                         .exchange = *exchange_,
                                          .tokens = tokens_,
                                          .client_tls = [this] { return tls_.load()->peers_client; },
                                          .about = {settings.node.id, settings.node.name, std::string(version())},
@@ -208,22 +231,37 @@ void Gateway::build_lanes() {
                                          .clients_options = clients,
                                          .peers_options = peers}));
   }
-  admin_api_ = std::make_unique<api::AdminApi>(
-      api::AdminApi::Parts{.own_id = settings.node.id,
-                           .operators = operators_,
-                           .registry = *registry_,
-                           .routes = routes_,
-                           .store = *store_,
-                           .journal = *journal_,
-                           .shipper = *shipper_,
-                           .pool = pool_,
-                           .metrics = metrics_,
-                           .clock = environment_.clock,
-                           .log = log_,
-                           .gateway = {.status = [this] { return status(); },
-                                       .ready = [this] { return ready(); },
-                                       .alive = [this] { return state_ != State::ended; },
-                                       .reload = [this](const std::string& actor) { return reload(actor); }}});
+  node_check_ = std::make_unique<federation::NodeCheck>(
+      federation::NodeCheck::Parts{.worker = *workers_.front(),
+                                   .nodes = registry_->table(),
+                                   .own = own_trust_,
+                                   .verifier = verifier_,
+                                   .warn_before = [this] { return warn_before(); }});
+  admin_api_ = std::make_unique<api::AdminApi>(api::AdminApi::Parts{
+      .operators = operators_,
+      .registry = *registry_,
+      .routes = routes_,
+      .store = *reading_store_,
+      .journal = *journal_,
+      .acts = *acts_,
+      .shipper = *shipper_,
+      .pool = pool_,
+      .cut_offs = cut_offs_,
+      .metrics = metrics_,
+      .log = log_,
+      .gateway = {
+          .status = [this] { return status(); },
+          .ready = [this] { return ready(); },
+          .alive = [this] { return state_ != State::ended; },
+          .reload = [this](const std::string& actor) { return reload(actor); },
+          .cut_off = [this](const NodeId& node, SteadyTime since) { return cut_off_progress_.ended(node, since); },
+          .stored = [this](const NodeId& node) { return keeper_->stored(node); },
+          .expiry = [this](const Node& node) { return expiry_of(node); }},
+      .desk = *desk_,
+      .exchange = *exchange_,
+      .worker = *workers_.front(),
+      .peers = lanes_.front()->peers,
+      .node_check = *node_check_});
   net::ServerOptions admin{.name = "admin", .limits = settings.server_limits, .hosts = {"localhost"}};
   admin_server_ = std::make_unique<net::HttpServer>(*workers_.front(), admin, *admin_api_, log_, metrics_);
   for (auto& worker : workers_) {
@@ -232,12 +270,21 @@ void Gateway::build_lanes() {
     });
   }
   Worker& first = *workers_.front();
+  cut_off_progress_.wake_on(first.executor());
   upkeep_ = std::make_unique<federation::Upkeep>(*around_, first.wheel());
+  keeper_ = std::make_unique<RegistryKeeper>(first.executor(), *registry_, *store_, *acts_, keeping_, log_);
   background_ = std::make_unique<TaskGroup>(first.executor(), background_tasks, [this](const std::exception& error) {
     log_.error("bug: a background task failed", {{"what", error.what()}});
   });
   first.run_and_wait([this]() -> Task<> {
+    const auto thread = co_await keeping_.run([]() -> Result<std::thread::id> { return std::this_thread::get_id(); });
+    keeping_thread_ = thread.value_or(std::thread::id());
     (void)background_->spawn(upkeep_->run());
+    (void)background_->spawn(keeper_->run());
+    (void)background_->spawn(desk_->keep_looking(workers_.front()->wheel()));
+    for (std::size_t lane = 0; lane < federation::BundleExchange::lanes; ++lane)
+      (void)background_->spawn(exchange_->run(workers_.front()->wheel(), lanes_.front()->peers, lane));
+    (void)background_->spawn(keep_looking_at_expiry());
     co_return;
   });
 }
@@ -247,15 +294,15 @@ Result<void> Gateway::open_listeners() {
   Worker& acceptor = *workers_.front();
   struct Wanted {
     std::string_view name;
-    const std::string& address;
+    const config::ListenerSettings& where;
     std::unique_ptr<net::Listener>& listener;
     std::vector<net::HttpServer*> servers;
     std::function<std::shared_ptr<net::TlsContext>()> tls;
   };
   std::vector<Wanted> all;
-  all.push_back({"admin", settings.admin.address, admin_listener_, {admin_server_.get()}, {}});
-  all.push_back({"peers", settings.peers.address, peers_listener_, {}, [this] { return tls_.load()->peers_server; }});
-  all.push_back({"clients", settings.clients.address, clients_listener_, {}, {}});
+  all.push_back({"admin", settings.admin, admin_listener_, {admin_server_.get()}, {}});
+  all.push_back({"peers", settings.peers, peers_listener_, {}, [this] { return tls_.load()->peers_server; }});
+  all.push_back({"clients", settings.clients, clients_listener_, {}, {}});
   if (settings.clients_tls) all.back().tls = [this] { return tls_.load()->clients_server; };
   for (auto& lane : lanes_) {
     all[1].servers.push_back(&lane->peers_server);
@@ -263,8 +310,12 @@ Result<void> Gateway::open_listeners() {
   }
   // All are bound before the first accepts: a daemon that cannot serve everything serves nothing.
   for (Wanted& one : all) {
-    if (one.address.empty()) continue;
-    auto bound = net::Listener::bind(acceptor, {.address = one.address, .limits = settings.server_limits}, log_);
+    if (one.where.address.empty()) continue;
+    auto bound = net::Listener::bind(acceptor,
+                                     {.address = one.where.address,
+                                      .limits = settings.server_limits,
+                                      .proxy_protocol_from = one.where.proxy_protocol_from},
+                                     log_);
     if (!bound) return fail(bound.error().in("listen." + std::string(one.name)));
     one.listener = std::move(*bound);
   }
@@ -324,6 +375,7 @@ void Gateway::shutdown() {
     log_.info("stopping: announced", {{"announce_ms", settings_->shutdown.announce.count()}});
     std::this_thread::sleep_for(settings_->shutdown.announce);
   }
+  listener_.reset();
   if (!workers_.empty()) {
     workers_.front()->run_and_wait([this]() -> Task<> {
       if (peers_listener_) peers_listener_->stop();
@@ -332,18 +384,26 @@ void Gateway::shutdown() {
     });
     drain_lanes();
     workers_.front()->run_and_wait([this]() -> Task<> {
-      background_->cancel();
-      co_await background_->join();
-    });
-    workers_.front()->run_and_wait([this]() -> Task<> {
       if (admin_listener_) admin_listener_->stop();
       admin_server_->announce_end();
       co_await admin_server_->drain(environment_.clock.steady() + std::chrono::seconds(1));
     });
+    // Last: what operators have done until now is theirs to bring home.
+    workers_.front()->run_and_wait([this]() -> Task<> {
+      background_->cancel();
+      co_await background_->join();
+    });
   }
   pool_.stop();
+  keeping_.stop();
+  cut_offs_.stop();
+  if (registry_)
+    for (const auto& node : registry_->waiting())
+      log_.error("what was taken from a node is not stored, and forgotten now", {{"node", node.view()}});
+  if (acts_ && acts_->owed() > 0) log_.error("acts of operators are not in the trail", {{"acts", acts_->owed()}});
   if (journal_) journal_->close();
   if (shipper_) shipper_->stop(shipping_bound);
+  cut_off_progress_.stop();
   for (auto& worker : workers_) worker->finish();
   state_ = State::ended;
   log_.info("ended");

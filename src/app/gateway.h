@@ -13,11 +13,17 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "adapters/resource.h"
 #include "api/admin_api.h"
+#include "app/cut_off.h"
+#include "app/expiry_watch.h"
+#include "app/file_watch.h"
 #include "app/lane.h"
+#include "app/registry_keeper.h"
+#include "audit/acts.h"
 #include "audit/disk.h"
 #include "audit/journal.h"
 #include "audit/shipper.h"
@@ -29,20 +35,28 @@
 #include "base/worker_pool.h"
 #include "config/loader.h"
 #include "config/settings.h"
+#include "federation/bundle_exchange.h"
+#include "federation/node_check.h"
+#include "federation/own_trust.h"
 #include "federation/refusal_floods.h"
 #include "federation/seen_calls.h"
 #include "federation/surroundings.h"
+#include "federation/trust_desk.h"
 #include "federation/upkeep.h"
 #include "limits/node_limiter.h"
+#include "net/enrolment_gate.h"
 #include "net/http_server.h"
 #include "net/tls.h"
 #include "nodes/registry.h"
 #include "policy/rules.h"
 #include "routing/static_routes.h"
+#include "store/change_listener.h"
 #include "store/store.h"
 #include "trust/client_tokens.h"
 #include "trust/operators.h"
 #include "trust/peer_verifier.h"
+#include "trust/revocation_lists.h"
+#include "trust/seen_leaves.h"
 
 namespace fedgate::app {
 
@@ -53,10 +67,15 @@ struct Environment {
   audit::Disk* disk = nullptr;  ///< null: the real one
   /// Where reload() reads from; empty: the file the settings came from.
   std::function<config::Loaded()> reload_source;
+  federation::ExchangePace exchange{};
+  /// What to watch from the beginning: config::Loaded::files.
+  std::vector<std::string> files{};
 };
 
 class Gateway {
  public:
+  static constexpr std::chrono::seconds reload_pause{10};  ///< between attempts to use changed files
+
   static Result<std::unique_ptr<Gateway>> start(std::shared_ptr<const config::Settings> settings,
                                                 Environment environment);
   /// Ends it at once if shutdown() was not called.
@@ -72,6 +91,8 @@ class Gateway {
   /// Reads the configuration again; a bad one leaves the old in use. Any thread that may block.
   /// `actor`: who asked for it, for the trail.
   api::GatewayFace::Reloaded reload(const std::string& actor);
+  /// The same where a file of the configuration was changed; ask about once a second. Whether there was one.
+  bool reload_if_changed();
   /// Not ready from here on (readyz 503, peers are told), then after `shutdown.announce` no new connections, then
   /// what runs may end within `shutdown.drain`, then the journal is closed. Idempotent.
   void shutdown();
@@ -97,19 +118,38 @@ class Gateway {
   // Start, in order; each returns why it could not.
   Result<void> open_store();
   Result<void> open_journal();
+  void build_trust();
   Result<void> build_tls();
   void build_lanes();
+  Result<void> listen_to_replicas();
   Result<void> open_listeners();
-  void settle_open_intents();
 
   Result<TlsContexts> make_tls(const config::Settings& settings);
   net::Judge judge(trust::Presented presented);
-  static federation::CallOptions call_options(const config::Settings& settings);
+  [[nodiscard]] federation::CallOptions call_options(const config::Settings& settings) const;
+  [[nodiscard]] federation::OwnTrust own_trust(const config::Settings& settings) const;
   void publish(const config::Settings& settings);
   void nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after);
-  void record_reload(const std::string& actor, const nodes::NodeTable& before, const nodes::NodeTable& after);
+  api::GatewayFace::Reloaded reload_now(const std::string& actor);
+  /// What files hold beside the settings.
+  struct Material {
+    TlsContexts tls;
+    std::shared_ptr<const trust::RevocationLists> crls;
+  };
+  Result<void> take_into_use(const config::Settings& settings, Material material, const std::string& actor);
+  void record_nodes(const std::string& actor, const nodes::NodeTable& before, const nodes::NodeTable& after);
+  Result<std::shared_ptr<const trust::RevocationLists>> read_crls(const config::Settings& settings) const;
+  void use_crls(std::shared_ptr<const trust::RevocationLists> crls);
+  void use_verifier();
   void cut_off(const NodeId& node);
+  void renew_connections();
+  Task<> record_cut_off(NodeId node, SteadyTime since);
   [[nodiscard]] nlohmann::json status() const;
+  // What ends; look_at_expiry() blocks.
+  [[nodiscard]] std::chrono::seconds warn_before() const;
+  void look_at_expiry();
+  Task<> keep_looking_at_expiry();
+  [[nodiscard]] nlohmann::json expiry_of(const Node& node) const;
   void drain_lanes();
 
   std::shared_ptr<const config::Settings> settings_;  // what it was started with
@@ -121,10 +161,13 @@ class Gateway {
   SteadyTime started_;
   std::atomic<State> state_{State::starting};
 
-  std::unique_ptr<store::Store> store_;          // nodes, queries: from the pool
+  std::unique_ptr<store::Store> store_;          // nodes and trust: short transactions
+  std::unique_ptr<store::Store> reading_store_;  // what people ask for, which may take its time
   std::unique_ptr<store::Store> shipper_store_;  // the shipper's own connection
+  std::unique_ptr<nodes::Revocations> revocations_;
   std::unique_ptr<nodes::Registry> registry_;
   std::unique_ptr<audit::Journal> journal_;
+  std::unique_ptr<audit::Acts> acts_;
   std::unique_ptr<audit::Shipper> shipper_;
 
   Snapshot<federation::CallOptions> options_;
@@ -133,7 +176,12 @@ class Gateway {
   Snapshot<adapters::ResourceTable> resources_;
   Snapshot<trust::ClientTokens> tokens_;
   Snapshot<trust::Operators> operators_;
+  std::mutex verifier_mutex_;  // one at a time is made, from the newest of everything
+  Snapshot<trust::RevocationLists> crls_;
   Snapshot<trust::PeerVerifier> verifier_;
+  Snapshot<federation::OwnTrust> own_trust_;
+  trust::SeenLeaves seen_leaves_;
+  ExpiryWatch expiry_watch_;
   Snapshot<TlsContexts> tls_;
   limits::NodeLimiter inbound_limits_;
   limits::NodeLimiter outbound_limits_;
@@ -141,11 +189,21 @@ class Gateway {
   federation::RefusalFloods floods_;
   std::optional<federation::Surroundings> around_;
 
+  CutOffs cut_off_progress_;
   WorkerPool pool_;
+  WorkerPool keeping_;   // one thread, of keeper_ alone
+  WorkerPool cut_offs_;  // for what must not wait behind those who wait for the database
+  std::unique_ptr<federation::TrustDesk> desk_;
+  std::unique_ptr<federation::BundleExchange> exchange_;
+  std::shared_ptr<net::EnrolmentGate> gate_;  // for strangers at the peers listener
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<federation::Upkeep> upkeep_;
-  std::unique_ptr<TaskGroup> background_;  // worker 0
+  std::unique_ptr<federation::NodeCheck> node_check_;
+  std::unique_ptr<RegistryKeeper> keeper_;
+  std::thread::id keeping_thread_;
+  std::unique_ptr<store::ChangeListener> listener_;  // to other replicas
+  std::unique_ptr<TaskGroup> background_;            // worker 0
   std::unique_ptr<api::AdminApi> admin_api_;
   std::unique_ptr<net::HttpServer> admin_server_;
   std::unique_ptr<net::Listener> peers_listener_, clients_listener_, admin_listener_;
@@ -154,6 +212,10 @@ class Gateway {
   bool asked_ = false;
 
   std::mutex reload_mutex_;  // one reload at a time, over files and the database
+  // Guarded by reload_mutex_.
+  FileWatch watch_;
+  bool reload_failed_elsewhere_ = false;  // not for what the files say
+  std::optional<SteadyTime> reload_again_;
   mutable std::mutex
       in_use_mutex_;  // guards in_use_ and what follows; status() takes it on a worker, so nobody blocks under it
   std::string reload_problem_;

@@ -1,55 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What changes while the gateway runs: configuration that is read again, nodes that come, go or are cut off.
+// What changes while the gateway runs: configuration that is read again. Nodes: gateway_nodes.cpp.
 #include <unistd.h>
 
-#include <future>
+#include <algorithm>
 
 #include "app/gateway.h"
+#include "net/address.h"
 
 namespace fedgate::app {
 
-federation::CallOptions Gateway::call_options(const config::Settings& settings) {
+federation::CallOptions Gateway::call_options(const config::Settings& settings) const {
   return {.principal_domains = settings.node.principal_domains,
           .timeout = settings.call_timeout,
           .json_depth = settings.json_depth,
-          .body = settings.server_limits.body};
+          // Needs a restart: the listeners and the connections to others know it, too.
+          .body = settings_->server_limits.body};
 }
 
-// Who changed what is in the trail, whichever way the reload was asked for. Blocks until it is durable.
-void Gateway::record_reload(const std::string& actor, const nodes::NodeTable& before, const nodes::NodeTable& after) {
-  const auto record = [&](EventType type, const char* action, const NodeId& subject) {
-    AuditEvent event;
-    event.type = type;
-    event.phase = Phase::event;
-    event.time = environment_.clock.wall();
-    event.origin = settings_->node.id.str();
-    event.target = subject.str();
-    event.principal = actor;
-    event.action = action;
-    auto promise = std::make_shared<std::promise<Result<LeafReference>>>();
-    auto done = promise->get_future();
-    journal_->append(event, [promise](Result<LeafReference> durable) { promise->set_value(std::move(durable)); });
-    if (const auto durable = done.get(); !durable) {
-      log_.error("a reload is not in the trail", {{"action", action}, {"detail", durable.error().detail}});
-    }
-  };
-  record(EventType::configuration_changed, "reload", settings_->node.id);
-  for (const Node& now : after.all()) {
-    const Node* old = before.find(now.id);
-    const bool same = old != nullptr && old->trust_level == now.trust_level &&
-                      old->trust_anchors == now.trust_anchors && old->pins == now.pins;
-    if (now.trust_level == TrustLevel::trusted && !same)
-      record(EventType::federation_node_trusted, "node_configured", now.id);
-    if (old != nullptr && old->usable() && !now.usable())
-      record(EventType::configuration_changed, "node_disable", now.id);
-  }
+namespace {
+/// What a configuration that was refused has taken away all the same.
+std::string in_force(const nodes::NodeTable& before, const nodes::NodeTable& after) {
+  std::string names;
+  for (const auto& one : nodes::differences(before, after))
+    names.append(names.empty() ? "" : ", ")
+        .append(one.before != nullptr ? one.before->id.view() : one.after->id.view());
+  return names.empty() ? names : "; what it takes from these nodes is in force already: " + names;
 }
+}  // namespace
 
 api::GatewayFace::Reloaded Gateway::reload(const std::string& actor) {
   const std::lock_guard lock(reload_mutex_);
+  watch_.accept();
+  return reload_now(actor);
+}
+
+bool Gateway::reload_if_changed() {
+  const std::unique_lock lock(reload_mutex_, std::try_to_lock);
+  if (!lock || state_ != State::ready) return false;
+  const bool due = reload_again_ && environment_.clock.steady() >= *reload_again_;
+  if (!watch_.settled_change() && !due) return false;
+  reload_again_.reset();
+  // The files may be right and the database away: nobody would ask for them again.
+  if (!reload_now("file change").in_use && reload_failed_elsewhere_)
+    reload_again_ = environment_.clock.steady() + reload_pause;
+  return true;
+}
+
+// With reload_mutex_ held.
+api::GatewayFace::Reloaded Gateway::reload_now(const std::string& actor) {
   config::Loaded loaded =
       environment_.reload_source ? environment_.reload_source() : config::load(settings_->file, environment_.clock);
+  watch_.follow(loaded.files);
+  reload_failed_elsewhere_ = false;
   api::GatewayFace::Reloaded report;
   std::string first_error;
   for (const config::Finding& finding : loaded.findings) {
@@ -68,10 +71,16 @@ api::GatewayFace::Reloaded Gateway::reload(const std::string& actor) {
   if (!loaded.settings) return refuse({});
   auto tls = make_tls(*loaded.settings);
   if (!tls) return refuse(tls.error().detail);
-  const auto nodes_before = registry_->table().load();
-  if (auto ok = registry_->load(loaded.settings->nodes); !ok) return refuse(ok.error().detail);
-  tls_.publish(std::make_shared<TlsContexts>(std::move(*tls)));
-  publish(*loaded.settings);
+  auto crls = read_crls(*loaded.settings);
+  if (!crls) return refuse(crls.error().detail);
+  const auto before = registry_->table().load();
+  const auto used = take_into_use(*loaded.settings, {std::move(*tls), std::move(*crls)}, actor);
+  const auto after = registry_->table().load();
+  record_nodes(actor, *before, *after);
+  if (!used) {
+    reload_failed_elsewhere_ = used.error().code == Code::store_unavailable || journal_->state().failing;
+    return refuse(used.error().detail + in_force(*before, *after));
+  }
   report.pending_restart = config::needs_restart(*settings_, *loaded.settings);
   report.in_use = true;
   {
@@ -81,14 +90,110 @@ api::GatewayFace::Reloaded Gateway::reload(const std::string& actor) {
     reload_problem_.clear();
     loaded_at_ = environment_.clock.wall();
   }
+  look_at_expiry();
   metrics_.config_reload("accepted").Increment();
   metrics_.config_reload_success().Set(1);
-  record_reload(actor, *nodes_before, *registry_->table().load());
   log_.info("configuration reloaded", {{"by", actor}, {"pending_restart", report.pending_restart.size()}});
   return report;
 }
 
+namespace {
+/// The same lists, renewed: what a CA has signed waits for nobody. A list that is left out takes nothing away.
+bool replaces_lists(const std::vector<trust::CrlSource>& before, const std::vector<trust::CrlSource>& after) {
+  const auto same = [](const trust::CrlSource& one, const trust::CrlSource& other) {
+    return one.name == other.name && one.node == other.node;
+  };
+  return before != after && std::ranges::all_of(before, [&](const trust::CrlSource& old) {
+           return std::ranges::any_of(after, [&](const trust::CrlSource& now) { return same(old, now); });
+         });
+}
+}  // namespace
+
+// What it takes from nodes comes first and stays, whatever becomes of the rest: neither a database nor a journal that
+// fails may keep anybody in. What it gives comes only after it is on record.
+Result<void> Gateway::take_into_use(const config::Settings& settings, Material material, const std::string& actor) {
+  const nodes::Configured configured{.nodes = settings.nodes, .own_domains = settings.node.principal_domains};
+  if (auto narrowed = registry_->narrow_to(configured); !narrowed) return narrowed;
+  const bool replaced = replaces_lists(in_use_->crls, settings.crls);
+  if (replaced) use_crls(material.crls);
+  const auto intent = acts_->begin_blocking({.who = actor, .action = "reload", .subject = settings_->node.id.str()});
+  if (!intent) return fail(intent.error());
+  auto loaded = registry_->load(configured);
+  if (loaded) {
+    if (!replaced && settings.crls != in_use_->crls) use_crls(material.crls);
+    const bool another = in_use_->tls.certificate_pem != settings.tls.certificate_pem;
+    tls_.publish(std::make_shared<TlsContexts>(std::move(material.tls)));
+    publish(settings);
+    if (another) renew_connections();
+  }
+  if (auto ended = acts_->end_blocking(*intent, loaded); !ended)
+    log_.error("how a reload ended is not in the trail", {{"detail", ended.error().detail}});
+  return loaded;
+}
+
+// Others may stop believing the certificate that was ours so far: no connection shows it for longer than it must.
+void Gateway::renew_connections() {
+  for (auto& lane : lanes_) asio::post(lane->worker.executor(), [lane = lane.get()] { lane->peers_server.renew(); });
+}
+
+federation::OwnTrust Gateway::own_trust(const config::Settings& settings) const {
+  const auto& client = settings.tls_client ? *settings.tls_client : settings.tls;
+  federation::OwnTrust own{.id = settings_->node.id,
+                           .endpoints = {},
+                           .principal_domains = settings.node.principal_domains,
+                           .anchors = settings.trust.anchors,
+                           .enrolment = settings.trust.enrolment,
+                           .server_certificate = settings.tls.certificate_pem,
+                           .server_key = settings.tls.key_pem,
+                           .client_certificate = client.certificate_pem,
+                           .client_key = client.key_pem};
+  const auto listening = net::parse_address(peers_address());
+  if (!settings_->node.endpoint.empty())
+    own.endpoints = {settings_->node.endpoint};
+  else if (listening && listening->loopback())  // elsewhere only the operator knows how it is reached
+    own.endpoints = {"https://" + peers_address()};
+  return own;
+}
+
+void Gateway::build_trust() {
+  desk_ = std::make_unique<federation::TrustDesk>(
+      federation::TrustDesk::Parts{.store = *store_,
+                                   .registry = *registry_,
+                                   .acts = *acts_,
+                                   .journal = *journal_,
+                                   .own = own_trust_,
+                                   .pool = pool_,
+                                   .clock = environment_.clock,
+                                   .entropy = environment_.entropy,
+                                   .log = log_,
+                                   .metrics = metrics_,
+                                   .turned_away = [this]() -> std::size_t { return gate_ ? gate_->take_refused() : 0; },
+                                   .verify_later =
+                                       [this](const NodeId& node) {
+                                         asio::post(workers_.front()->executor(), [this, node] {
+                                           (void)background_->spawn(desk_->verify_until_good(
+                                               workers_.front()->wheel(), lanes_.front()->peers, node));
+                                         });
+                                       }});
+  own_trust_.publish(std::make_shared<federation::OwnTrust>(own_trust(*settings_)));
+  exchange_ =
+      std::make_unique<federation::BundleExchange>(federation::BundleExchange::Parts{.store = *store_,
+                                                                                     .registry = *registry_,
+                                                                                     .acts = *acts_,
+                                                                                     .journal = *journal_,
+                                                                                     .own = own_trust_,
+                                                                                     .pool = pool_,
+                                                                                     .clock = environment_.clock,
+                                                                                     .entropy = environment_.entropy,
+                                                                                     .log = log_,
+                                                                                     .pace = environment_.exchange});
+  if (auto looked = exchange_->look(); !looked) log_.error("bundles", {{"detail", looked.error().detail}});
+  if (auto looked = desk_->look(); !looked) log_.error("trust records", {{"detail", looked.error().detail}});
+  gate_ = std::make_shared<net::EnrolmentGate>(environment_.clock, [this] { return desk_->open(); });
+}
+
 void Gateway::publish(const config::Settings& settings) {
+  own_trust_.publish(std::make_shared<federation::OwnTrust>(own_trust(settings)));
   options_.publish(std::make_shared<federation::CallOptions>(call_options(settings)));
   rules_.publish(std::make_shared<policy::Rules>(settings.rules));
   resources_.publish(std::make_shared<adapters::ResourceTable>(settings.resources));
@@ -97,37 +202,6 @@ void Gateway::publish(const config::Settings& settings) {
   inbound_limits_.set_options(settings.node_limits);
   outbound_limits_.set_options(settings.node_limits);
   log_.set_level(settings.log.level);
-}
-
-void Gateway::nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after) {
-  std::vector<Error> problems;
-  verifier_.publish(trust::PeerVerifier::make(after.all(), &problems));
-  for (const Error& problem : problems) log_.error("trust anchor not usable", {{"detail", problem.detail}});
-  routes_.publish(std::make_shared<routing::StaticRoutes>(after.all()));
-  for (const Node& old : before.all()) {
-    if (!old.usable()) continue;
-    const Node* now = after.find(old.id);
-    // Another anchor or pin may no longer stand behind a connection that is open.
-    const bool same =
-        now != nullptr && now->usable() && now->trust_anchors == old.trust_anchors && now->pins == old.pins;
-    if (!same) cut_off(old.id);
-  }
-}
-
-// A peer that is cut off loses its sessions first, then its connections on every worker, in both directions.
-void Gateway::cut_off(const NodeId& node) {
-  const auto tls = tls_.load();
-  if (tls->peers_server) tls->peers_server->forget_sessions(node);
-  if (tls->peers_client) tls->peers_client->forget_sessions(node);
-  for (auto& lane : lanes_) {
-    asio::post(lane->worker.executor(), [this, lane = lane.get(), node] {
-      const auto closed = lane->peers_server.close_if(
-          [&](const net::Connection& connection) { return connection.peer && connection.peer->node == node; });
-      lane->peers.purge(node);
-      log_.info("peer cut off",
-                {{"node", node.view()}, {"worker", lane->worker.index()}, {"connections_closed", closed}});
-    });
-  }
 }
 
 }  // namespace fedgate::app

@@ -52,12 +52,21 @@ nlohmann::json Gateway::status() const {
   const auto usable =
       std::count_if(table->all().begin(), table->all().end(), [](const Node& node) { return node.usable(); });
   body["nodes"] = {{"total", table->all().size()}, {"usable", usable}};
+  if (const auto waiting = registry_->waiting(); !waiting.empty())
+    attention.push_back(std::to_string(waiting.size()) +
+                        " nodes are narrower than the database says, which cannot be written; a restart would forget "
+                        "it, but for revocations: " +
+                        waiting.front().str() + (waiting.size() > 1 ? ", …" : ""));
+  if (const auto owed = acts_->owed(); owed > 0)
+    attention.push_back(std::to_string(owed) + " acts of operators are not in the trail yet");
+  for (auto& waits : desk_->attention()) attention.push_back(std::move(waits));
+  for (auto& waits : exchange_->attention()) attention.push_back(std::move(waits));
   if (usable == 0) attention.push_back("no node is trusted and enabled: nobody can call, nobody can be called");
   if (auto facts = trust::certificate_facts(in_use_->tls.certificate_pem)) {
     const auto days = std::chrono::duration_cast<std::chrono::hours>(facts->not_after - now).count() / 24;
     body["certificate"] = {{"not_after", api::rfc3339(facts->not_after)}, {"days_left", days}};
-    if (days < 14) attention.push_back("our certificate expires in " + std::to_string(days) + " days");
   }
+  for (auto& ends : expiry_watch_.attention()) attention.push_back(std::move(ends));
   body["config"] = {{"file", settings_->file},
                     {"loaded_at", api::rfc3339(loaded_at_)},
                     {"reload_ok", reload_problem_.empty()},

@@ -10,6 +10,7 @@
 #include "api/clients_api.h"
 #include "api/peers_api.h"
 #include "base/worker.h"
+#include "federation/enrolment_responder.h"
 #include "federation/inbound.h"
 #include "federation/outbound.h"
 #include "federation/peer_client.h"
@@ -22,6 +23,8 @@ namespace fedgate::app {
 struct LaneParts {
   Worker& worker;
   const federation::Surroundings& around;
+  federation::TrustDesk& desk;
+  federation::BundleExchange& exchange;
   const Snapshot<trust::ClientTokens>& tokens;
   std::function<std::shared_ptr<net::TlsContext>()> client_tls;
   api::PeersApi::About about;
@@ -40,9 +43,11 @@ class Lane {
         outbound(parts.around, peers),
         inbound(parts.around, upstreams),
         clients_api(parts.around.own_id, parts.tokens, outbound, parts.around.clock, parts.around.log),
-        peers_api(parts.about, inbound, parts.around.nodes, parts.draining),
+        enrolment(parts.desk),
+        peers_api(parts.about, inbound, parts.exchange, parts.around.nodes, parts.draining),
         clients_server(parts.worker, parts.clients_options, clients_api, parts.around.log, parts.around.metrics),
-        peers_server(parts.worker, parts.peers_options, peers_api, parts.around.log, parts.around.metrics) {}
+        peers_server(parts.worker, with_enrolment(parts.peers_options, enrolment), peers_api, parts.around.log,
+                     parts.around.metrics) {}
 
   Worker& worker;
   net::HttpClient upstreams;
@@ -50,9 +55,16 @@ class Lane {
   federation::Outbound outbound;
   federation::Inbound inbound;
   api::ClientsApi clients_api;
+  federation::EnrolmentResponder enrolment;
   api::PeersApi peers_api;
   net::HttpServer clients_server;
   net::HttpServer peers_server;
+
+ private:
+  static net::ServerOptions with_enrolment(net::ServerOptions options, net::Handler& handler) {
+    options.enrolment = &handler;
+    return options;
+  }
 };
 
 }  // namespace fedgate::app

@@ -66,7 +66,7 @@ int serve(const std::string& config_file) {
   config::Loaded loaded = config::load(config_file, system_clock());
   for (const config::Finding& finding : loaded.findings) std::fprintf(stderr, "%s\n", finding.text().c_str());
   if (!loaded.settings) return 2;
-  auto started = Gateway::start(loaded.settings, {});
+  auto started = Gateway::start(loaded.settings, {.reload_source = {}, .files = loaded.files});
   if (!started) {
     std::fprintf(stderr, "fedgate: cannot start: %s\n", started.error().detail.c_str());
     return 1;
@@ -84,6 +84,7 @@ int serve(const std::string& config_file) {
       gateway.reload("SIGHUP");
       sd_notify(0, "READY=1");
     }
+    if (signal < 0 && gateway.reload_if_changed()) continue;
     if (watchdog.count() > 0 && gateway.responsive()) sd_notify(0, "WATCHDOG=1");
   }
   end_in_order(gateway, signals);

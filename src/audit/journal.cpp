@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 
 #include "audit/journal_state.h"
 #include "base/scheduling.h"
@@ -78,24 +79,40 @@ Result<void> Journal::State::admit(const PreparedRecord& record) const {
   return {};
 }
 
+// With the mutex held.
+void Journal::State::place(const PreparedRecord& record, std::unique_ptr<Waiter> waiter) {
+  if (queue.empty() || queue.back().bytes.size() >= batch_bytes) {
+    queue.push_back(std::exchange(spare, {}));
+    queue.back().first = next;
+  }
+  auto& batch = queue.back();
+  const auto offset = batch.bytes.size();
+  batch.bytes.append(record_overhead, '\0');
+  append_leaf(batch.bytes, record.draft, next);
+  const auto size = batch.bytes.size() - offset - record_overhead;
+  batch.records.push_back({offset, size, record.phase, record.call, std::move(waiter)});
+  ++next;
+  ++waiting;
+  ++queued;
+}
+
+// With the mutex held. An outcome that is refused does not come again.
+void Journal::State::lose(const PreparedRecord& record) {
+  if (closing || record.phase != Phase::outcome || !record.call) return;
+  // Whether it has an intent is not known here unless the disk fails; settle() knows.
+  const bool has_intent = failing ? open_when_failing.contains(*record.call) : abandoned.size() < options.open_intents;
+  if (has_intent) abandoned.emplace(*record.call, outcome_refused);
+}
+
 Result<void> Journal::State::enqueue(const PreparedRecord& record, std::unique_ptr<Waiter>& waiter) {
   bool wake = false;
   {
     const std::lock_guard guard(mutex);
-    if (auto admitted = admit(record); !admitted) return admitted;
-    if (queue.empty() || queue.back().bytes.size() >= batch_bytes) {
-      queue.push_back(std::exchange(spare, {}));
-      queue.back().first = next;
+    if (auto admitted = admit(record); !admitted) {
+      lose(record);
+      return admitted;
     }
-    auto& batch = queue.back();
-    const auto offset = batch.bytes.size();
-    batch.bytes.append(record_overhead, '\0');
-    append_leaf(batch.bytes, record.draft, next);
-    const auto size = batch.bytes.size() - offset - record_overhead;
-    batch.records.push_back({offset, size, record.phase, record.call, std::move(waiter)});
-    ++next;
-    ++waiting;
-    ++queued;
+    place(record, std::move(waiter));
     wake = queued == wake_at;
   }
   if (wake) work.notify_one();
@@ -129,7 +146,31 @@ void Journal::append(const AuditEvent& event, std::function<void(Result<LeafRefe
   waiter->answer(fail(queued.error()));
 }
 
+Result<LeafReference> Journal::append_within(const AuditEvent& event, std::chrono::milliseconds bound) {
+  const auto answer = std::make_shared<std::promise<Result<LeafReference>>>();
+  auto durable = answer->get_future();
+  append(event, [answer](Result<LeafReference> result) { answer->set_value(std::move(result)); });
+  if (durable.wait_for(bound) == std::future_status::ready) return durable.get();
+  return fail(Code::deadline_exceeded, "the journal's disk has not answered for " + std::to_string(bound.count()) +
+                                           " ms (" + state_->options.directory + "); the record may still get there");
+}
+
 const std::vector<AuditEvent>& Journal::open_intents() const { return state_->found_open; }
+
+void Journal::settle_found(std::chrono::milliseconds bound) {
+  if (state_->found_open.empty()) return;
+  state_->log.warning("calls were open when the gateway ended; their outcome is unknown",
+                      {{"calls", state_->found_open.size()}});
+  std::uint64_t last = 0;
+  {
+    const std::lock_guard guard(state_->mutex);
+    for (const auto& intent : state_->found_open)
+      state_->abandoned.emplace(CallKey::of(intent), "the gateway ended before the outcome was recorded");
+    last = state_->next + state_->found_open.size() - 1;
+  }
+  state_->work.notify_one();
+  wait_beyond(last, bound);
+}
 
 Result<std::vector<std::string>> Journal::read(std::uint64_t from, std::size_t count, std::size_t bytes) {
   const std::lock_guard one(state_->reading);

@@ -6,7 +6,8 @@
 // are cut at the last whole record on open. The process holds a lock on the directory.
 //
 // A disk that is full or fails: append() answers Code::audit_unavailable at once from then on, the writer tries
-// again every second and recovers by itself; nothing that was reported is lost.
+// again every second and recovers by itself; nothing that was reported is lost. An outcome that was refused leaves its
+// call's intent open: as soon as the disk works again the call gets the outcome `unknown`.
 #pragma once
 
 #include <chrono>
@@ -52,8 +53,7 @@ struct JournalState {
 
 class Journal {
  public:
-  /// Opens or creates, repairs the tail. On the way it finds the intents that have no outcome; the caller settles
-  /// them (AuditLog does). Blocking.
+  /// Opens or creates, repairs the tail. On the way it finds the intents that have no outcome. Blocking.
   static Result<std::unique_ptr<Journal>> open(Disk& disk, const JournalOptions& options, const Clock& clock,
                                                const Entropy& entropy, const log::Logger& log, Metrics& metrics);
   ~Journal();
@@ -64,8 +64,15 @@ class Journal {
   /// The same for threads without an executor: `done` is called on the writer's thread and must not block.
   void append(const AuditEvent& event, std::function<void(Result<LeafReference>)> done);
 
-  /// Intents read at open that no outcome followed: event fields to write the `unknown` outcome from.
+  /// The same for threads that may block. Code::deadline_exceeded: it may still become durable.
+  Result<LeafReference> append_within(const AuditEvent& event, std::chrono::milliseconds bound);
+
+  /// Intents read at open that no outcome followed.
   [[nodiscard]] const std::vector<AuditEvent>& open_intents() const;
+  /// A call that had its intent recorded when the process died may have acted: each gets the outcome `unknown`. Once,
+  /// before others append; waits until that is durable, at most `bound`. What is lost while the process runs the
+  /// journal settles without being asked.
+  void settle_found(std::chrono::milliseconds bound);
 
   /// Reads durable leaves from `from` on, at most `count` and `bytes`: (index of the first, leaves). Blocking.
   /// Code::not_found where they are pruned.

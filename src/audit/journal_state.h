@@ -8,7 +8,10 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <string_view>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "audit/journal.h"
@@ -44,6 +47,7 @@ struct PreparedRecord {
 
 struct Journal::State {
   static constexpr std::size_t batch_bytes = 1024 * 1024;
+  static constexpr std::string_view outcome_refused = "the journal could not be written when the call ended";
 
   State(Disk& on, JournalOptions with, const Clock& time, const Entropy& random, const log::Logger& logger,
         Metrics& count)
@@ -83,6 +87,10 @@ struct Journal::State {
   bool probe_now = false;
   bool closing = false;
   std::string problem;
+  // Calls with an intent of which no outcome will come any more, and why: settle() gives them one.
+  std::unordered_map<CallKey, std::string_view, CallKeyHash> abandoned;
+  // While failing: whose outcome, if it comes now, is lost. None can join them, since intents are refused as well.
+  std::unordered_set<CallKey, CallKeyHash> open_when_failing;
 
   // The writer's own.
   std::optional<SegmentFiles> files;
@@ -100,8 +108,11 @@ struct Journal::State {
   /// Takes the waiter and answers it later, or says why not and leaves it.
   Result<void> enqueue(const PreparedRecord& record, std::unique_ptr<Waiter>& waiter);
   Result<void> admit(const PreparedRecord& record) const;
+  void place(const PreparedRecord& record, std::unique_ptr<Waiter> waiter);
+  void lose(const PreparedRecord& record);
 
   void run();
+  void settle(std::unique_lock<std::mutex>& guard);
   void gather(std::unique_lock<std::mutex>& guard);
   void commit(Batch batch);
   Result<void> write(Batch& batch);

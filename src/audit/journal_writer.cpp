@@ -31,8 +31,10 @@ void Journal::State::run() {
       guard.lock();
       continue;
     }
-    work.wait(guard, [this] { return closing || !queue.empty(); });
-    if (queue.empty()) return;
+    work.wait(guard, [this] { return closing || !queue.empty() || !abandoned.empty(); });
+    if (!abandoned.empty()) settle(guard);
+    if (queue.empty() && closing) return;
+    if (queue.empty()) continue;
     gather(guard);
     Batch batch = std::move(queue.front());
     queue.pop_front();
@@ -43,6 +45,31 @@ void Journal::State::run() {
     guard.lock();
     callers = size + queued;
   }
+}
+
+// Whoever made these calls has been answered or is gone: all that can be said is that nobody knows.
+void Journal::State::settle(std::unique_lock<std::mutex>& guard) {
+  const auto calls = std::exchange(abandoned, {});
+  guard.unlock();
+  std::vector<PreparedRecord> outcomes;
+  for (const auto& [call, why] : calls) {
+    const auto* leaf = intents.find(call);
+    if (leaf == nullptr) continue;  // it had no intent
+    auto event = event_of(*leaf);
+    if (!event) continue;  // it was read at open or written by us: it cannot be
+    event->phase = Phase::outcome;
+    event->time = clock.wall();
+    event->effect = Effect::unknown;
+    event->error_code = code_info(Code::outcome_unknown).wire_name;
+    event->reason = why;
+    outcomes.push_back(prepare(*event));
+  }
+  if (!outcomes.empty())
+    log.warning("calls are recorded as unknown: their outcome was not", {{"calls", outcomes.size()}});
+  guard.lock();
+  // Past the bound on the queue, and kept by refuse() if this is lost, too.
+  for (const auto& outcome : outcomes)
+    place(outcome, std::make_unique<FunctionWaiter>([](const Result<LeafReference>&) {}));
 }
 
 // One sync costs as much CPU as twenty records. Where several callers append at the same time, those of the last
@@ -115,10 +142,19 @@ void Journal::State::succeed(Batch& batch) {
 
 // Nothing of the batch counts, nor what was queued behind it: their indexes go to those who come after.
 void Journal::State::refuse(Batch& batch, const Error& error) {
+  auto open = intents.keys();
   std::deque<Batch> behind;
+  const auto lose_outcomes = [&](const Batch& given_up) {
+    for (const auto& record : given_up.records)
+      if (record.phase == Phase::outcome && record.call && open_when_failing.contains(*record.call))
+        abandoned.emplace(*record.call, outcome_refused);
+  };
   {
     const std::lock_guard guard(mutex);
     failing = true;
+    open_when_failing = std::move(open);
+    lose_outcomes(batch);
+    for (const auto& given_up : queue) lose_outcomes(given_up);
     problem = error.detail;
     full = files->full();
     behind.swap(queue);
@@ -154,6 +190,7 @@ void Journal::State::probe() {
   {
     const std::lock_guard guard(mutex);
     failing = !repaired;
+    if (repaired) open_when_failing.clear();
     full = files->full();
     problem = why.detail;
     segments = files->segments();

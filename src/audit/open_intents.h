@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "audit/leaf.h"
@@ -35,6 +36,12 @@ struct CallKey {
   }
 };
 
+struct CallKeyHash {
+  std::size_t operator()(const CallKey& key) const {
+    return std::hash<CorrelationId>{}(key.correlation_id) ^ key.parties ^ key.attempt;
+  }
+};
+
 class OpenIntents {
  public:
   void open(const CallKey& key, std::uint64_t index, std::string_view leaf) { open_[key] = {index, std::string(leaf)}; }
@@ -55,6 +62,17 @@ class OpenIntents {
     return {};
   }
   [[nodiscard]] std::size_t size() const { return open_.size(); }
+  /// Its leaf; null where it is not open.
+  [[nodiscard]] const std::string* find(const CallKey& key) const {
+    const auto found = open_.find(key);
+    return found == open_.end() ? nullptr : &found->second.leaf;
+  }
+  [[nodiscard]] std::unordered_set<CallKey, CallKeyHash> keys() const {
+    std::unordered_set<CallKey, CallKeyHash> keys;
+    keys.reserve(open_.size());
+    for (const auto& [key, intent] : open_) keys.insert(key);
+    return keys;
+  }
   /// In the order of the log.
   [[nodiscard]] std::vector<PlacedLeaf> list() const {
     std::vector<PlacedLeaf> intents;
@@ -65,12 +83,7 @@ class OpenIntents {
   }
 
  private:
-  struct Hash {
-    std::size_t operator()(const CallKey& key) const {
-      return std::hash<CorrelationId>{}(key.correlation_id) ^ key.parties ^ key.attempt;
-    }
-  };
-  std::unordered_map<CallKey, PlacedLeaf, Hash> open_;
+  std::unordered_map<CallKey, PlacedLeaf, CallKeyHash> open_;
 };
 
 }  // namespace fedgate::audit

@@ -46,6 +46,11 @@ struct Metrics::Families {
         certificate_expiry(gauges(r, "certificate_expiry_days", "Days until a certificate in use expires")),
         rate_limit_hits(counters(r, "rate_limit_hits_total", "Calls refused by a rate limit")),
         trust_verification(counters(r, "trust_verification_total", "Judgements of peers' certificates")),
+        trust_establishment(counters(r, "trust_establishment_total", "Dialogues by which trust begins, by result")),
+        trust_pending(gauges(r, "trust_pending", "Nodes that wait for an operator's decision").Add({})),
+        cut_off_seconds(histograms(r, "cut_off_seconds", "Time from cutting a node off to its last connection closed")),
+        cut_off_connections(
+            counters(r, "cut_off_connections_total", "Connections closed because their node was cut off").Add({})),
         route_lookups(counters(r, "route_lookups_total", "Choices of a route by result")),
         invocations(counters(r, "invocation_requests_total", "Calls of local resources by protocol and result")),
         invocation_duration(histograms(r, "invocation_duration_seconds", "Time that local resources took to answer")),
@@ -69,6 +74,10 @@ struct Metrics::Families {
   Family<Gauge>& certificate_expiry;
   Family<Counter>& rate_limit_hits;
   Family<Counter>& trust_verification;
+  Family<Counter>& trust_establishment;
+  Gauge& trust_pending;
+  Family<Histogram>& cut_off_seconds;
+  Counter& cut_off_connections;
   Family<Counter>& route_lookups;
   Family<Counter>& invocations;
   Family<Histogram>& invocation_duration;
@@ -101,15 +110,24 @@ Counter& Metrics::errors(std::string_view code) { return families_->errors.Add({
 Counter& Metrics::tls_handshakes(std::string_view side, std::string_view result) {
   return families_->tls_handshakes.Add({{"side", text_of(side)}, {"result", text_of(result)}});
 }
-Gauge& Metrics::certificate_expiry_days(const std::string& subject) {
-  return families_->certificate_expiry.Add({{"subject", subject}});
+Gauge& Metrics::certificate_expiry_days(const std::string& subject, std::string_view kind) {
+  return families_->certificate_expiry.Add({{"subject", subject}, {"kind", std::string(kind)}});
+}
+void Metrics::forget_certificate_expiry_days(const std::string& subject, std::string_view kind) {
+  families_->certificate_expiry.Remove(&certificate_expiry_days(subject, kind));
 }
 Counter& Metrics::rate_limit_hits(const std::string& node, std::string_view limit) {
   return families_->rate_limit_hits.Add({{"node", node}, {"limit", text_of(limit)}});
 }
-Counter& Metrics::trust_verification(std::string_view result) {
-  return families_->trust_verification.Add({{"result", text_of(result)}});
+Counter& Metrics::trust_verification(std::string_view result, std::string_view reason) {
+  return families_->trust_verification.Add({{"result", text_of(result)}, {"reason", text_of(reason)}});
 }
+Counter& Metrics::trust_establishment(std::string_view result) {
+  return families_->trust_establishment.Add({{"result", text_of(result)}});
+}
+Gauge& Metrics::trust_pending() { return families_->trust_pending; }
+Histogram& Metrics::cut_off_seconds() { return add(families_->cut_off_seconds, {}); }
+Counter& Metrics::cut_off_connections() { return families_->cut_off_connections; }
 Counter& Metrics::route_lookups(std::string_view result) {
   return families_->route_lookups.Add({{"result", text_of(result)}});
 }

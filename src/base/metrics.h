@@ -31,9 +31,15 @@ class Metrics {
   prometheus::Counter& denials(const std::string& node, std::string_view decided_by, std::string_view code);
   prometheus::Counter& errors(std::string_view code);
   prometheus::Counter& tls_handshakes(std::string_view side, std::string_view result);  // side: server, client
-  prometheus::Gauge& certificate_expiry_days(const std::string& subject);
+  prometheus::Gauge& certificate_expiry_days(const std::string& subject, std::string_view kind);
+  /// Whatever it was about is not in use any more: from here on nobody holds that gauge.
+  void forget_certificate_expiry_days(const std::string& subject, std::string_view kind);
   prometheus::Counter& rate_limit_hits(const std::string& node, std::string_view limit);
-  prometheus::Counter& trust_verification(std::string_view result);
+  prometheus::Counter& trust_verification(std::string_view result, std::string_view reason);  // reason: of refused
+  prometheus::Counter& trust_establishment(std::string_view result);
+  prometheus::Gauge& trust_pending();          // nodes with a candidate about which nobody has decided
+  prometheus::Histogram& cut_off_seconds();    // until the last connection of a node that was cut off is closed
+  prometheus::Counter& cut_off_connections();  // closed because their node was cut off
   prometheus::Counter& route_lookups(std::string_view result);
   prometheus::Counter& invocations(std::string_view resource_protocol, std::string_view result);
   prometheus::Histogram& invocation_duration(std::string_view resource_protocol);

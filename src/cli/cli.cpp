@@ -73,8 +73,10 @@ int run_verb(int argc, const char* const* argv, const Serve& serve, std::ostream
   add_token_verbs(root, context);
   add_migrate_verbs(root, context);
   add_policy_verbs(root, context);
+  add_pki_verbs(root, context);
   add_daemon_verbs(root, context);
   add_node_verbs(root, context);
+  add_trust_verbs(root, context);
   add_invoke_verb(root, context);
   add_audit_verbs(root, context);
   add_version_verb(root, context);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "config/loader.h"
+#include "config/scalars.h"
 
 namespace fedgate::cli {
 namespace {
@@ -46,6 +47,37 @@ Result<std::string> moment_from(std::string_view text, WallTime now) {
   if (const auto ago = config::parse_duration(text); ago) return to_rfc3339(now - *ago);
   return fail(Code::usage, "`" + std::string(text.substr(0, 64)) +
                                "` is not a time; write 2026-11-20, 2026-11-20T09:30:00Z, or how long ago: 15m, 2h, 7d");
+}
+
+Result<WallTime> instant_from(std::string_view text) {
+  const auto refuse = [&] {
+    return fail(Code::usage, "`" + std::string(text.substr(0, 64)) +
+                                 "` is not a time; write 2026-11-20T09:30:00Z, or with an offset, +01:00");
+  };
+  constexpr std::size_t to_seconds = 19;
+  const auto head = text.substr(0, to_seconds);
+  if (text.size() == 10) {
+    auto day = config::parse_time(text);
+    return day ? day : refuse();
+  }
+  const auto moment = config::parse_time(std::string(head) + "Z");
+  if (head.size() != to_seconds || !moment) return refuse();
+  auto rest = text.substr(to_seconds);
+  WallTime at = *moment;
+  if (rest.starts_with('.')) {
+    const auto end = std::min(rest.find_first_not_of("0123456789", 1), rest.size());
+    if (end == 1) return refuse();
+    std::string micros(rest.substr(1, std::min<std::size_t>(end - 1, 6)));
+    micros.resize(6, '0');
+    at += std::chrono::microseconds(std::stol(micros));
+    rest.remove_prefix(end);
+  }
+  if (rest == "Z" || rest == "z") return at;
+  if (!has_form(rest, "+00:00") && !has_form(rest, "-00:00")) return refuse();
+  const auto two = [&](std::size_t from) { return (rest[from] - '0') * 10 + (rest[from + 1] - '0'); };
+  if (two(1) > 23 || two(4) > 59) return refuse();
+  const auto offset = std::chrono::hours(two(1)) + std::chrono::minutes(two(4));
+  return rest[0] == '+' ? at - offset : at + offset;
 }
 
 std::string spoken(std::chrono::seconds duration) {

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 
@@ -44,7 +47,38 @@ void show_node(Context& context, const nlohmann::json& node) {
     details.add("anchor", text_of(anchor, "subject") + ", until " + text_of(anchor, "not_after") + ", SHA-256 " +
                               text_of(anchor, "sha256"));
   }
+  add_expiry(details, node);
   details.print(context.out);
+}
+
+void show_step(Context& context, const nlohmann::json& step) {
+  auto result = text_of(step, "result");
+  auto name = text_of(step, "step");
+  result.resize(std::max<std::size_t>(result.size(), 8), ' ');
+  name.resize(std::max<std::size_t>(name.size(), 16), ' ');
+  std::array<char, 24> took{};
+  const auto milliseconds = step.find("milliseconds");
+  if (milliseconds != step.end() && milliseconds->is_number() && text_of(step, "result") != "skipped")
+    std::snprintf(took.data(), took.size(), "%6.1f ms", milliseconds->get<double>());
+  context.out << "  " << printable(result) << printable(name) << took.data() << "  "
+              << printable(text_of(step, "detail")) << '\n';
+}
+
+void show_check(Context& context, const nlohmann::json& answer) {
+  std::string endpoint;
+  for (const auto& step : part_of(answer, "steps")) {
+    if (text_of(step, "endpoint") != endpoint) {
+      endpoint = text_of(step, "endpoint");
+      context.out << printable(endpoint) << '\n';
+    }
+    show_step(context, step);
+  }
+  const auto node = printable(text_of(answer, "node_id"));
+  if (flag_of(answer, "ok")) {
+    context.out << "\nNothing stands between us and " << node << ".\n";
+  } else {
+    context.out << "\nWhat to send them:\n\n" << printable(text_of(answer, "message")) << '\n';
+  }
 }
 
 Result<std::string> read_anchor(const std::string& file) {
@@ -105,16 +139,52 @@ int add_node(Context& context, const NewNode& options) {
       });
 }
 
-/// One request about the node `id`, a node_id or an alias.
-int about_node(Context& context, const std::string& id, const std::string& method, const std::string& body,
-               const std::function<void(const nlohmann::json&)>& show) {
+/// What the daemon wants the operator to know beside the answer.
+void show_note(Context& context, const nlohmann::json& answer) {
+  if (const auto note = text_of(answer, "note"); !note.empty()) context.err << "Note: " << printable(note) << '\n';
+}
+
+/// Of the node `id`, a node_id or an alias.
+Result<std::string> path_of(const std::string& id) {
   const bool plain =
       id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == std::string::npos;
-  if (!plain || id.empty() || id.starts_with('.')) {
-    return report(context, Error(Code::usage, "`" + id.substr(0, 64) +
-                                                  "` is neither a node_id nor an alias; see `fedgate nodes list`"));
+  if (plain && !id.empty() && !id.starts_with('.')) return std::string(nodes_path) + "/" + net::percent_encode(id);
+  return fail(Code::usage, "`" + id.substr(0, 64) + "` is neither a node_id nor an alias; see `fedgate nodes list`");
+}
+
+/// One request about the node `id`.
+int about_node(Context& context, const std::string& id, const std::string& method, const std::string& body,
+               const std::function<void(const nlohmann::json&)>& show) {
+  const auto path = path_of(id);
+  if (!path) return report(context, path.error());
+  return ask_daemon(context, method, *path, body, show);
+}
+
+/// Reports what stands in the way of a node; that something does is a failure.
+int check_node(Context& context, const std::string& id) {
+  const auto path = path_of(id);
+  if (!path) return report(context, path.error());
+  const auto connection = Connection::to_admin(context.where);
+  if (!connection) return report(context, connection.error());
+  const auto answer = (*connection)->ask("POST", *path + "/check");
+  if (!answer) return report(context, answer.error());
+  if (context.json()) {
+    print_json(context.out, *answer);
+  } else {
+    show_check(context, *answer);
   }
-  return ask_daemon(context, method, std::string(nodes_path) + "/" + net::percent_encode(id), body, show);
+  return flag_of(*answer, "ok") ? done : failed;
+}
+
+void add_check_verb(CLI::App& group, Context& context) {
+  auto* verb = group.add_subcommand("check", "Find out why a node cannot be reached, and who has to do what");
+  verb->footer(
+      "Tries each endpoint step by step: name, connection, both certificates, a request, the clocks, what the other\n"
+      "side sees of us. Changes nothing. Exit status 1 where something fails; then it prints a sentence to send them.");
+  auto id = std::make_shared<std::string>();
+  verb->add_option("node", *id, "Its node_id or alias")->required()->type_name("NODE");
+  add_daemon_options(*verb, context);
+  verb->callback([&context, id] { context.chosen = [&context, id] { return check_node(context, *id); }; });
 }
 
 void add_verb_about_node(CLI::App& group, Context& context, const char* name, const char* text, const char* footer,
@@ -159,6 +229,13 @@ void add_add_verb(CLI::App& group, Context& context) {
 
 }  // namespace
 
+void add_expiry(Details& details, const nlohmann::json& answer) {
+  for (const auto& thing : part_of(answer, "expiry"))
+    details.add(
+        flag_of(thing, "attention") ? "ENDS SOON" : "ends",
+        text_of(thing, "what") + ": " + text_of(thing, "ends_at") + ", " + text_of(thing, "days_left") + " days left");
+}
+
 void add_node_verbs(CLI::App& root, Context& context) {
   auto* group = root.add_subcommand("nodes", "The registry of other organisations' gateways");
   group->require_subcommand(1);
@@ -173,10 +250,12 @@ void add_node_verbs(CLI::App& root, Context& context) {
   add_verb_about_node(*group, context, "show", "All about one node", "", "GET", "",
                       [&](const std::string&, const nlohmann::json& node) { show_node(context, node); });
   add_add_verb(*group, context);
+  add_check_verb(*group, context);
   add_verb_about_node(*group, context, "disable", "Cut a node off, reversibly",
-                      "Takes effect at once, on open connections too.", "PATCH", R"({"enabled":false})",
-                      [&](const std::string& id, const nlohmann::json&) {
+                      "Takes effect at once, on open connections too, and even while the database is away.", "PATCH",
+                      R"({"enabled":false})", [&](const std::string& id, const nlohmann::json& answer) {
                         context.out << id << " is disabled: it can neither call nor be called\n";
+                        show_note(context, answer);
                       });
   add_verb_about_node(*group, context, "enable", "Let a disabled node in again", "", "PATCH", R"({"enabled":true})",
                       [&](const std::string& id, const nlohmann::json& node) {
@@ -187,7 +266,10 @@ void add_node_verbs(CLI::App& root, Context& context) {
                       });
   add_verb_about_node(*group, context, "remove", "Remove a node from the registry",
                       "A node that the configuration defines is removed there.", "DELETE", "",
-                      [&](const std::string& id, const nlohmann::json&) { context.out << id << " is removed\n"; });
+                      [&](const std::string& id, const nlohmann::json& answer) {
+                        context.out << id << " is removed\n";
+                        show_note(context, answer);
+                      });
 }
 
 }  // namespace fedgate::cli

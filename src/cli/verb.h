@@ -21,6 +21,8 @@ namespace fedgate::cli {
 
 inline constexpr const char* default_config = "/etc/fedgate/fedgate.yaml";
 
+class Details;
+
 struct Context {
   std::ostream& out;
   std::ostream& err;
@@ -46,13 +48,24 @@ int ask_daemon(Context& context, const std::string& method, const std::string& t
 /// Loads the configuration for an offline verb; problems go to `err`. Null: they were errors.
 std::shared_ptr<const config::Settings> load_settings(Context& context);
 
+class Details;
+/// What the daemon says of a node that will end.
+void add_expiry(Details& details, const nlohmann::json& answer);
+
 void add_configuration_verbs(CLI::App& root, Context& context);  // check, init, config-reference
 void add_token_verbs(CLI::App& root, Context& context);
 void add_migrate_verbs(CLI::App& root, Context& context);
 void add_policy_verbs(CLI::App& root, Context& context);
 void add_daemon_verbs(CLI::App& root, Context& context);  // status, reload, routes
 void add_node_verbs(CLI::App& root, Context& context);
+void add_trust_verbs(CLI::App& root, Context& context);
+/// Of `trust`: announce and retire.
+void add_trust_rotation(CLI::App& trust, Context& context);
+void show_bundle(Details& details, const nlohmann::json& relationship);
 void add_audit_verbs(CLI::App& root, Context& context);
 void add_invoke_verb(CLI::App& root, Context& context);
+void add_pki_verbs(CLI::App& root, Context& context);
+/// The part of `pki` that judges: verify.
+void add_pki_verify(CLI::App& pki, Context& context);
 
 }  // namespace fedgate::cli

@@ -18,6 +18,7 @@
 #include "fedgate/id.h"
 #include "fedgate/invocation.h"
 #include "fedgate/principal.h"
+#include "fedgate/trust_messages.h"
 
 namespace fedgate::config::draft {
 
@@ -68,10 +69,19 @@ struct OwnNode {
 struct TlsPaths {
   Text certificate, key;
 };
+/// Towards peers, both directions unless `client` is given.
+struct PeerTls {
+  Text certificate, key;
+  Group<TlsPaths> client;
+  Text ocsp_staple;
+  List<std::string> crl;
+  List<std::string> expiry_warnings;
+};
 struct PeersListener {
   static constexpr bool may_be_off = true;
   bool off = false;
   Text address{"0.0.0.0:8443"};
+  List<std::string> proxy_protocol_from;
 };
 struct ClientsListener {
   static constexpr bool may_be_off = true;
@@ -94,6 +104,10 @@ struct Listen {
 };
 
 enum class Migrate : std::uint8_t { automatic, manual };
+struct Trust {
+  Placed<Enrolment> enrolment{Enrolment::invites};
+  List<std::string> anchors;
+};
 struct Store {
   Text url{"sqlite:/var/lib/fedgate/fedgate.db"};
   Text password_file;
@@ -110,6 +124,8 @@ struct Node {
   List<std::string> endpoints;
   List<std::string> trust_anchors;
   List<std::string> pins;
+  List<std::string> crl;
+  Text spiffe_id;
   List<Domain> principal_domains;
   List<ResourceId> resources;
   List<std::string> reads;
@@ -189,7 +205,8 @@ struct Root {
   Group<OwnNode> node;
   Group<Listen> listen;
   Number threads{1};
-  Group<TlsPaths> tls;
+  Group<PeerTls> tls;
+  Group<Trust> trust;
   Group<Store> store;
   Group<NodeDefaults> node_defaults;
   Groups<Node> nodes;

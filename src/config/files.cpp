@@ -52,7 +52,7 @@ std::string lax_permissions(const std::string& path, const struct stat& facts, S
 }
 
 /// The error's detail names the file.
-Result<std::string> read_checked(const std::string& path, Secrecy secrecy) {
+Result<std::string> read_checked(const std::string& path, Secrecy secrecy, std::size_t most_bytes) {
   // O_NONBLOCK: a pipe must not make start-up wait.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) return fail(Code::io_error, "cannot read " + path + ": " + system_reason());
@@ -62,14 +62,14 @@ Result<std::string> read_checked(const std::string& path, Secrecy secrecy) {
   if (auto lax = lax_permissions(path, facts, secrecy); !lax.empty()) return fail(Code::io_error, std::move(lax));
   std::string text;
   std::string buffer(64UL << 10, '\0');
-  while (text.size() <= largest_document) {
+  while (text.size() <= most_bytes) {
     const auto got = ::read(file.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(Code::io_error, "cannot read " + path + ": " + system_reason());
     if (got == 0) return text;
     text.append(buffer, 0, static_cast<std::size_t>(got));
   }
-  return fail(Code::io_error, path + " has more than 1 MiB");
+  return fail(Code::io_error, path + " has more than " + std::to_string(most_bytes >> 20) + " MiB");
 }
 
 }  // namespace
@@ -103,10 +103,11 @@ std::string Files::locate(const draft::Text& path, std::string_view key) {
   return (std::filesystem::path(directory) / name).lexically_normal().string();
 }
 
-std::optional<std::string> Files::read(const draft::Text& path, std::string_view key, Secrecy secrecy) {
+std::optional<std::string> Files::read(const draft::Text& path, std::string_view key, Secrecy secrecy,
+                                       std::size_t most_bytes) {
   const auto where = locate(path, key);
   if (where.empty()) return std::nullopt;
-  auto text = read_checked(where, secrecy);
+  auto text = read_checked(where, secrecy, most_bytes);
   if (std::ranges::find(read_, where) == read_.end()) read_.push_back(where);
   if (text) return std::move(*text);
   report_.error(path.place, "`" + std::string(key) + "`: " + text.error().detail);
@@ -115,7 +116,7 @@ std::optional<std::string> Files::read(const draft::Text& path, std::string_view
 
 std::optional<std::string> Files::read_whole(const std::string& path, std::size_t file) {
   read_.push_back(absolute(std::filesystem::absolute(path).string()));
-  auto text = read_checked(path, Secrecy::open);
+  auto text = read_checked(path, Secrecy::open, largest_document);
   if (text) return std::move(*text);
   report_.error({file, 0, 0}, text.error().detail);
   return std::nullopt;

@@ -27,7 +27,8 @@ class Files {
   /// Absolute; `credential:NAME` is looked up. Empty, and reported, where that fails.
   std::string locate(const draft::Text& path, std::string_view key);
   /// What the file holds; nothing, and reported at the key's place, where it cannot be used.
-  std::optional<std::string> read(const draft::Text& path, std::string_view key, Secrecy secrecy);
+  std::optional<std::string> read(const draft::Text& path, std::string_view key, Secrecy secrecy,
+                                  std::size_t most_bytes = 1UL << 20);
   /// The same for a file that no key names, by its own number in the report.
   std::optional<std::string> read_whole(const std::string& path, std::size_t file);
   /// Reports unless the folder that will hold `path` exists.

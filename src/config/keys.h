@@ -57,11 +57,36 @@ void declare(V& v, TlsPaths& d) {
 }
 
 template <class V>
+void declare(V& v, PeerTls& d) {
+  v.path("certificate", d.certificate, {"PEM file: the leaf first, then intermediates.", required});
+  v.secret("key", d.key, {"PEM file: the private key of that certificate.", required});
+  v.group("client", d.client,
+          {"A certificate of its own for outgoing connections, where the CA no longer issues clientAuth and serverAuth "
+           "together: `node.id` as DNS SAN, EKU clientAuth. `tls.certificate` then needs serverAuth only."});
+  v.path("ocsp_staple", d.ocsp_staple,
+         {"File with the CA's OCSP response for `tls.certificate` (DER), which peers get with the certificate. Put a "
+          "new one there in time; it is read again on reload.",
+          false, false, "none is sent"});
+  v.texts(
+      "crl", d.crl, "paths",
+      {"Certificate revocation lists (PEM or DER) of any CA in our peers' chains. A chain of which one issuer has a "
+       "list here must be covered by current lists as a whole, up to its anchor; a list that is out of date "
+       "refuses what it covers. Read again on reload."});
+  v.texts("expiry_warnings", d.expiry_warnings, "durations",
+          {"How long before a certificate, an anchor or a revocation list ends this gateway warns, once for each mark.",
+           false, false, "`[30d, 14d, 7d, 1d]`"});
+}
+
+template <class V>
 void declare(V& v, PeersListener& d) {
   v.address("address", d.address,
             {"Where other organisations' gateways connect with mutual TLS 1.3. `peers: off` for an organisation that "
              "only calls out.",
              false, restart});
+  v.texts("proxy_protocol_from", d.proxy_protocol_from, "networks",
+          {"Balancers in front of this listener, `192.0.2.0/24` or single addresses: each connection from there must "
+           "begin with a PROXY protocol header (v1 or v2); from anywhere else none is read.",
+           false, restart});
 }
 template <class V>
 void declare(V& v, ClientsListener& d) {
@@ -99,6 +124,19 @@ void declare(V& v, Listen& d) {
 }
 
 template <class V>
+void declare(V& v, Trust& d) {
+  v.choice("enrolment", d.enrolment,
+           std::array{Choice<Enrolment>{"closed", Enrolment::closed}, Choice<Enrolment>{"invites", Enrolment::invites},
+                      Choice<Enrolment>{"open", Enrolment::open}},
+           {"Which strangers may ask to be trusted at the peers listener: nobody; those who hold an invite of ours; "
+            "anybody. Asking changes nothing by itself."});
+  v.texts("anchors", d.anchors, "paths",
+          {"PEM files with our own CA's certificate: what others are asked to believe when trust begins with an invite "
+           "or a request.",
+           false, false, "the CA certificates in `tls.certificate`"});
+}
+
+template <class V>
 void declare(V& v, Store& d) {
   v.text("url", d.url,
          {"`sqlite:PATH`, or `postgresql://user@host/database` (libpq URI, without a password).", false, restart});
@@ -128,7 +166,14 @@ void declare(V& v, Node& d) {
   v.texts("trust_anchors", d.trust_anchors, "paths",
           {"PEM files with the CA certificates that may speak for this node and for no other.", required});
   v.texts("pins", d.pins, "SHA-256 in hex",
-          {"Digests of public keys (SubjectPublicKeyInfo); where given, only these keys are accepted."});
+          {"Digests of public keys (SubjectPublicKeyInfo); where given, only these keys are accepted: the current one "
+           "and, before a change, the next."});
+  v.texts("crl", d.crl, "paths",
+          {"Certificate revocation lists (PEM or DER) of this node's CAs; where given, every certificate of its chain "
+           "below the anchor must be covered by a current one."});
+  v.text("spiffe_id", d.spiffe_id,
+         {"`spiffe://trust-domain/path`: its certificate holds this URI and no other, and need not hold `node_id`.",
+          false, false, "it is known by its DNS SAN"});
   v.names("principal_domains", d.principal_domains, "DNS names",
           {"Domains whose principals the peer may speak for; each belongs to one node.", false, false, "[`node_id`]"});
   v.names(
@@ -274,6 +319,7 @@ void declare(V& v, Root& d) {
           {"Certificate and key towards peers, for both directions: EKU serverAuth and clientAuth, `node.id` as DNS "
            "SAN. Read again on reload.",
            required});
+  v.group("trust", d.trust, {"How trust with other organisations begins."});
   v.group("store", d.store, {"The system of record."});
   v.group("node_defaults", d.node_defaults, {"What holds for nodes that do not say otherwise."});
   v.list("nodes", d.nodes, +[](const Node& n) { return std::pair{n.node_id->str(), n.node_id.place}; },

@@ -14,9 +14,13 @@ namespace {
 
 constexpr std::size_t most_files = 256;
 
+std::filesystem::path further_folder(const std::string& main_file) {
+  return std::filesystem::path(main_file).parent_path() / "conf.d";
+}
+
 /// `conf.d/*.yaml` beside the main file, by name.
 std::vector<std::string> further_files(const std::string& main_file, Report& report) {
-  const auto directory = std::filesystem::path(main_file).parent_path() / "conf.d";
+  const auto directory = further_folder(main_file);
   std::error_code problem;
   if (!std::filesystem::is_directory(directory, problem)) return {};
   std::vector<std::string> found;
@@ -68,6 +72,12 @@ draft::Root bind(const std::vector<Value>& documents, Report& report) {
   return root;
 }
 
+std::vector<std::string> to_watch(const std::string& main_file, const Files& files) {
+  auto all = files.read_so_far();
+  all.push_back(files.absolute(std::filesystem::absolute(further_folder(main_file)).string()));
+  return all;
+}
+
 }  // namespace
 
 Loaded load(const std::string& file, const Clock& clock) {
@@ -75,16 +85,16 @@ Loaded load(const std::string& file, const Clock& clock) {
   Files files(file, report);
   const auto documents = read_documents(file, files, report);
   const auto findings_of_reading = report.sorted();
-  if (documents.readable.empty()) return {nullptr, findings_of_reading, {}};
+  if (documents.readable.empty()) return {nullptr, findings_of_reading, {}, to_watch(file, files)};
   const auto root = bind(documents.readable, report);
   auto settings = std::make_shared<Settings>();
   Resolver(root, report, files, clock, *settings).resolve();
   settings->file = files.read_so_far().front();
-  settings->files = files.read_so_far();
   const bool admin_known = documents.whole || root.listen->admin->address.bound();
   auto admin_address = admin_known ? settings->admin.address : std::string();
   if (report.failed()) settings.reset();
-  return {std::move(settings), documents.whole ? report.sorted() : findings_of_reading, std::move(admin_address)};
+  return {std::move(settings), documents.whole ? report.sorted() : findings_of_reading, std::move(admin_address),
+          to_watch(file, files)};
 }
 
 }  // namespace fedgate::config

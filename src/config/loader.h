@@ -34,6 +34,8 @@ struct Loaded {
   /// What `listen.admin.address` says, whatever else is wrong: whoever asks a daemon that runs on with earlier
   /// files needs no valid ones. Empty where it is not known.
   std::string admin_address;
+  /// Every file that was wanted, there or not, and the folder conf.d: what to watch. Whatever was wrong.
+  std::vector<std::string> files{};
 };
 
 /// Reads `file` and `conf.d/*.yaml` beside it in name order, merges, binds, checks files, permissions,

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view begin_mark = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view end_mark = "-----END CERTIFICATE-----";
 
-/// Each certificate of a PEM text by itself.
+}  // namespace
+
 std::vector<std::string> certificates_of(std::string_view pem) {
   std::vector<std::string> out;
   for (auto begin = pem.find(begin_mark); begin != std::string_view::npos; begin = pem.find(begin_mark, begin + 1)) {
@@ -23,8 +24,6 @@ std::vector<std::string> certificates_of(std::string_view pem) {
   }
   return out;
 }
-
-}  // namespace
 
 void Resolver::nodes() {
   for (const auto& entry : root_.nodes) {
@@ -62,6 +61,8 @@ Node Resolver::node(const draft::Group<draft::Node>& from) {
   endpoints(from.value, into);
   reads(from.value, into);
   pins(from.value, into);
+  spiffe_id(from.value, into);
+  crls(from->crl, "nodes[].crl", into.id);
   anchors(from.value, into);
   domains(from.value, into);
   return into;
@@ -132,6 +133,10 @@ void Resolver::anchor(const draft::Node& from, const draft::Text& path, const st
   if (!facts->is_ca) {
     return report_.error(path.place, name + " is not a CA certificate (" + facts->subject +
                                          "); ask the other organisation for its CA's");
+  }
+  if (const auto flaws = trust::flaws_of_anchor(pem)) {
+    for (const auto& flaw : *flaws)
+      report_.error(path.place, name + ": " + flaw.detail + " (" + std::string(flaw.id()) + ", docs/trust.md)");
   }
   if (clock_.wall() >= facts->not_after) {
     report_.warning(path.place, name + " expired on " + date_text(facts->not_after) +

@@ -9,6 +9,8 @@
 namespace fedgate::config {
 namespace {
 
+constexpr std::string_view der_sequence = "\x30";
+
 bool is_short_name(std::string_view text) {
   return !text.empty() && text.size() <= 32 &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
@@ -29,6 +31,7 @@ bool holds_password(std::string_view url) {
 void Resolver::resolve() {
   own_node();
   tls();
+  trust();
   listeners();
   store();
   limits();
@@ -88,6 +91,14 @@ void Resolver::listeners() {
     out_.peers.address = address(peers.address, "listen.peers.address");
     if (out_.peers.address.starts_with("unix:")) {
       report_.error(peers.address.place, "`listen.peers.address` must be host:port: peers come over the network");
+    }
+    for (const auto& text : *peers.proxy_protocol_from) {
+      auto network = net::parse_network(*text);
+      if (network) {
+        out_.peers.proxy_protocol_from.push_back(std::move(*network));
+      } else {
+        report_.error(text.place, "`listen.peers.proxy_protocol_from`: " + network.error().detail);
+      }
     }
   }
   clients_listener();
@@ -195,25 +206,50 @@ void Resolver::validity(const trust::CertificateFacts& facts, Place place, std::
 
 void Resolver::tls() {
   const auto& from = root_.tls.value;
-  const auto facts = certificate_and_key(from, "tls", out_.tls);
-  if (!facts) return;
-  const auto place = from.certificate.place;
-  if (facts->is_ca)
-    report_.error(
-        place,
-        "`tls.certificate` is a CA certificate, which peers refuse; issue a certificate for this gateway with it");
-  for (const auto& [present, usage] :
-       {std::pair{facts->server_auth, "serverAuth"}, std::pair{facts->client_auth, "clientAuth"}}) {
-    if (!present) {
-      report_.error(
-          place, std::string("`tls.certificate` lacks the extended key usage ") + usage +
-                     "; the gateway is both server and client to its peers: issue it with serverAuth and clientAuth");
-    }
+  crls(from.crl, "tls.crl", {});
+  expiry_warnings();
+  const bool both = !from.client.given;
+  if (const auto facts = certificate_and_key({from.certificate, from.key}, "tls", out_.tls)) {
+    own_certificate(*facts, from.certificate.place, "tls.certificate", both ? Usage::both : Usage::server);
+    own_flaws(*facts, out_.tls.certificate_pem, from.certificate.place, "tls.certificate");
   }
-  if (root_.node->id.bound() && std::ranges::find(facts->dns_names, out_.node.id.str()) == facts->dns_names.end()) {
-    report_.error(place, "`tls.certificate` does not hold `node.id` " + out_.node.id.str() +
-                             " as a DNS SAN (it holds " +
-                             (facts->dns_names.empty() ? "none" : listed(facts->dns_names)) +
+  if (!both) {
+    out_.tls_client.emplace();
+    const auto facts = certificate_and_key(from.client.value, "tls.client", *out_.tls_client);
+    const auto place = from.client->certificate.place;
+    if (facts) own_certificate(*facts, place, "tls.client.certificate", Usage::client);
+    if (facts) own_flaws(*facts, out_.tls_client->certificate_pem, place, "tls.client.certificate");
+  }
+  if (!from.ocsp_staple.bound() || from.ocsp_staple->empty()) return;
+  auto staple = files_.read(from.ocsp_staple, "tls.ocsp_staple", Secrecy::open);
+  if (!staple) return;
+  if (!staple->starts_with(der_sequence)) {
+    return report_.error(from.ocsp_staple.place,
+                         "`tls.ocsp_staple`: " + files_.locate(from.ocsp_staple, "tls.ocsp_staple") +
+                             " is not an OCSP response in DER; store what `openssl ocsp "
+                             "-respout` writes");
+  }
+  out_.ocsp_staple = std::move(*staple);
+}
+
+/// A certificate that stands for this gateway before its peers.
+void Resolver::own_certificate(const trust::CertificateFacts& facts, Place place, std::string_view key, Usage usage) {
+  const std::string name = "`" + std::string(key) + "`";
+  if (facts.is_ca)
+    report_.error(place,
+                  name + " is a CA certificate, which peers refuse; issue a certificate for this gateway with it");
+  const auto lacks = [&](const char* what) {
+    const std::string why =
+        usage == Usage::both
+            ? "the gateway is both server and client to its peers: issue it with serverAuth and clientAuth"
+            : std::string("issue it with that");
+    report_.error(place, name + " lacks the extended key usage " + what + "; " + why);
+  };
+  if (!facts.server_auth && usage != Usage::client) lacks("serverAuth");
+  if (!facts.client_auth && usage != Usage::server) lacks("clientAuth");
+  if (root_.node->id.bound() && std::ranges::find(facts.dns_names, out_.node.id.str()) == facts.dns_names.end()) {
+    report_.error(place, name + " does not hold `node.id` " + out_.node.id.str() + " as a DNS SAN (it holds " +
+                             (facts.dns_names.empty() ? "none" : listed(facts.dns_names)) +
                              "); peers would refuse it: issue it for that name");
   }
 }

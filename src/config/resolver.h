@@ -18,6 +18,9 @@
 
 namespace fedgate::config {
 
+/// Each certificate of a PEM text by itself.
+std::vector<std::string> certificates_of(std::string_view pem);
+
 class Resolver {
  public:
   Resolver(const draft::Root& root, Report& report, Files& files, const Clock& clock, Settings& settings)
@@ -30,6 +33,12 @@ class Resolver {
   void clients_listener();
   void admin_listener();
   void tls();
+  void expiry_warnings();
+  void crls(const draft::List<std::string>& files, std::string_view key, const NodeId& node);
+  void spiffe_id(const draft::Node& from, Node& into);
+  /// What a peer's fedgate would refuse and no message above has said.
+  void own_flaws(const trust::CertificateFacts& facts, const std::string& pem, Place place, std::string_view key);
+  void trust();
   void store();
   void limits();
   void places_on_disk();
@@ -52,6 +61,8 @@ class Resolver {
   /// The certificate and key of both; nothing where they do not belong together.
   std::optional<trust::CertificateFacts> certificate_and_key(const draft::TlsPaths& from, std::string_view prefix,
                                                              TlsFiles& into);
+  enum class Usage : std::uint8_t { both, server, client };
+  void own_certificate(const trust::CertificateFacts& facts, Place place, std::string_view key, Usage usage);
   void validity(const trust::CertificateFacts& facts, Place place, std::string_view key);
   [[nodiscard]] bool ours(const PrincipalId& principal) const;
   std::string address(const draft::Text& from, std::string_view key);

@@ -12,6 +12,7 @@ std::vector<std::string> needs_restart(const Settings& running, const Settings& 
   compare(running.node.endpoint == next.node.endpoint, "node.endpoint");
   compare(running.node.replica == next.node.replica, "node.replica");
   compare(running.peers.address == next.peers.address, "listen.peers.address");
+  compare(running.peers.proxy_protocol_from == next.peers.proxy_protocol_from, "listen.peers.proxy_protocol_from");
   compare(running.clients.address == next.clients.address, "listen.clients.address");
   compare(running.clients_tls.has_value() == next.clients_tls.has_value(), "listen.clients.tls");
   compare(running.admin.address == next.admin.address, "listen.admin.address");

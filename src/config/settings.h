@@ -14,12 +14,15 @@
 #include "adapters/resource.h"
 #include "base/log.h"
 #include "fedgate/node.h"
+#include "fedgate/trust_messages.h"
 #include "limits/node_limiter.h"
+#include "net/address.h"
 #include "net/http_server.h"
 #include "policy/rules.h"
 #include "store/store.h"
 #include "trust/client_tokens.h"
 #include "trust/operators.h"
+#include "trust/revocation_lists.h"
 
 namespace fedgate::config {
 
@@ -32,7 +35,8 @@ struct OwnNode {
 };
 
 struct ListenerSettings {
-  std::string address;  ///< empty: this listener is off
+  std::string address;                            ///< empty: this listener is off
+  std::vector<net::Network> proxy_protocol_from;  ///< peers only
 };
 
 struct TlsFiles {
@@ -41,14 +45,23 @@ struct TlsFiles {
 };
 
 struct Settings {
-  std::string file;                ///< the main file
-  std::vector<std::string> files;  ///< every file that was read, for watching
+  std::string file;  ///< the main file
   OwnNode node;
   ListenerSettings peers, clients, admin;
   std::optional<TlsFiles> clients_tls;          ///< required off loopback
   std::vector<trust::OperatorEntry> operators;  ///< listen.admin.operators
   unsigned threads = 1;
-  TlsFiles tls;
+  TlsFiles tls;                        ///< towards peers
+  std::optional<TlsFiles> tls_client;  ///< for outgoing connections, where it is another one
+  std::string ocsp_staple;             ///< DER; empty: none
+  std::vector<trust::CrlSource> crls;  ///< of tls.crl and of nodes
+  /// Before what ends, longest first.
+  std::vector<std::chrono::seconds> expiry_warnings{std::chrono::days(30), std::chrono::days(14), std::chrono::days(7),
+                                                    std::chrono::days(1)};
+  struct Trust {
+    Enrolment enrolment = Enrolment::invites;
+    std::vector<std::string> anchors;  ///< PEM, our own CA's
+  } trust;
   store::Options store;
   std::vector<Node> nodes;
   std::vector<trust::ClientEntry> clients_list;

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/starter.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <string_view>
 
 #include "base/hash.h"
+#include "config/new_file.h"
 #include "trust/dev_pki.h"
 
 namespace fedgate::config {
@@ -41,6 +37,10 @@ listen:
 
 # What this gateway shows its peers, as server and as client. The key must be readable by nobody else.
 tls: { certificate: tls/node.crt, key: tls/node.key }
+
+# How trust with other organisations begins: `fedgate trust invite`, `accept`, `request`, `approve`. Strangers may ask only with an invite of
+# yours; your own CA certificate is what they are shown.
+trust: { enrolment: invites@ANCHORS@ }
 
 # The embedded database; or postgresql://user@host/database with password_file.
 store: { url: "sqlite:state/fedgate.db", migrate: auto }
@@ -108,42 +108,6 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
   return text;
 }
 
-struct NewFile {
-  std::string path, text;
-  ::mode_t mode = 0644;
-};
-
-std::string reason() { return std::string(::strerrordesc_np(errno)); }
-
-Result<void> make_directory(const std::string& path) {
-  std::error_code problem;
-  const auto parent = std::filesystem::path(path).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, problem);
-  if (::mkdir(path.c_str(), 0700) == 0) return {};
-  const int why = errno;
-  if (why == EEXIST && std::filesystem::is_directory(path, problem)) return {};
-  return fail(Code::io_error, "cannot make the directory " + path + ": " + std::string(::strerrordesc_np(why)));
-}
-
-/// Never replaces, never follows a link: O_EXCL.
-Result<void> write_new(const NewFile& file) {
-  const int fd = ::open(file.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file.mode);
-  if (fd < 0) return fail(Code::io_error, "cannot make " + file.path + ": " + reason());
-  std::string_view rest = file.text;
-  while (!rest.empty()) {
-    const auto written = ::write(fd, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      auto problem = fail(Code::io_error, "cannot write " + file.path + ": " + reason());
-      ::close(fd);
-      return problem;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::close(fd) != 0) return fail(Code::io_error, "cannot write " + file.path + ": " + reason());
-  return {};
-}
-
 /// CA, node certificate and key, to be written to D/tls; `digest` is the CA certificate's.
 Result<std::vector<NewFile>> dev_pki(const StarterOptions& options, const std::string& directory, WallTime now,
                                      std::string& digest) {
@@ -178,8 +142,8 @@ std::vector<std::string> next_steps(const StarterOptions& options, const std::st
                     directory + "/tls/node.key (chmod 600), and send the other organisation your CA certificate.");
   }
   steps.push_back("Put the CA certificate that they send you into " + directory + "/anchors/" + peer +
-                  ".crt, after comparing its SHA-256 with them: openssl x509 -in " + directory + "/anchors/" + peer +
-                  ".crt -noout -fingerprint -sha256");
+                  ".crt, after comparing its SHA-256 with them: fedgate pki show " + directory + "/anchors/" + peer +
+                  ".crt");
   steps.push_back(
       "Add their gateway under `nodes`, what you share under `resources`, and who may do what under `policy.rules`: "
       "the commented examples in " +
@@ -208,6 +172,7 @@ Result<Starter> make_starter(const StarterOptions& options, const Clock& clock) 
   const std::string peer = options.node_id.view() == "orgb.example" ? "orga.example" : "orgb.example";
   auto text = replaced(std::string(starter_text), "@NODE@", options.node_id.view());
   text = replaced(std::move(text), "@PEER@", peer);
+  text = replaced(std::move(text), "@ANCHORS@", options.dev_pki ? ", anchors: [tls/ca.crt]" : "");
   text = replaced(std::move(text), "@ALIAS@", peer.substr(0, 4));
   text = replaced(std::move(text), "@DIR@", directory);
 

@@ -6,6 +6,7 @@
 
 #include "adapters/http_adapter.h"
 #include "base/hash.h"
+#include "fedgate/levels.h"
 #include "wire/call.h"
 
 namespace fedgate::federation {
@@ -89,7 +90,7 @@ Task<> Inbound::invoke(const PeerIdentity& peer, const net::Request& request, ne
   Call call = open(peer, request);
   const auto nodes = nodes_.get();
   const Node* node = nodes->find(peer.node);
-  if (node == nullptr || !node->usable()) {
+  if (node == nullptr || !may(*node, Act::call_us)) {
     // Trust is checked on every request: a connection may be older than a revocation.
     call.refuse(Error(Code::node_not_trusted, peer.node.str() + " is not trusted or not enabled any more"),
                 DecidedBy::target);
@@ -99,9 +100,13 @@ Task<> Inbound::invoke(const PeerIdentity& peer, const net::Request& request, ne
       co_await carry(call, *node, request);
     } catch (const boost::system::system_error& error) {
       if (error.code() != asio::error::operation_aborted) throw;
+      const Node* now = nodes_.get()->find(peer.node);
+      const bool cut_off = now == nullptr || !may(*now, Act::call_us);
       call.outcome.error =
-          Error(Code::cancelled, peer.node.str() + " gave up: it closed the connection or its deadline passed");
-      call.outcome.decided_by = DecidedBy::origin;
+          cut_off
+              ? Error(Code::node_not_trusted, peer.node.str() + " was cut off while its call was under way")
+              : Error(Code::cancelled, peer.node.str() + " gave up: it closed the connection or its deadline passed");
+      call.outcome.decided_by = cut_off ? DecidedBy::target : DecidedBy::origin;
     } catch (const std::exception& error) {
       call.fail_unexpectedly(error);
     }

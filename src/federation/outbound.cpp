@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "fedgate/levels.h"
 #include "wire/call.h"
 
 namespace fedgate::federation {
@@ -173,7 +174,7 @@ Task<> Outbound::send(Call& call, const Route& route) {
     call.outcome.effect = reply.sent == net::Sent::nothing ? Effect::not_sent
                           : refused                        ? Effect::failed
                                                            : Effect::unknown;
-    call.outcome.error = reply.answer.error();
+    call.outcome.error = why_no_answer(route.node, reply.answer.error());
     call.outcome.decided_by = DecidedBy::origin;
   } else if (reply.answer->success) {
     call.outcome.effect = Effect::succeeded;
@@ -184,6 +185,17 @@ Task<> Outbound::send(Call& call, const Route& route) {
         Error(*reply.answer->code, route.node.str() + ": " + std::string(code_info(*reply.answer->code).title));
     call.outcome.decided_by = reply.answer->decided_by;
   }
+}
+
+// A connection that was cut is a symptom; where the node was cut off meanwhile, that is the reason.
+Error Outbound::why_no_answer(const NodeId& target, const Error& seen) {
+  const auto nodes = nodes_.get();
+  const Node* node = nodes->find(target);
+  if (node != nullptr && may(*node, Act::be_called)) return seen;
+  const std::string what = node == nullptr                            ? "removed"
+                           : node->trust_level == TrustLevel::revoked ? "revoked"
+                                                                      : "disabled";
+  return {Code::node_not_trusted, target.str() + " was " + what + " while the call was under way: " + seen.detail};
 }
 
 Task<> Outbound::record(Call& call) {

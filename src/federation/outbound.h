@@ -27,6 +27,7 @@ class Outbound {
   Result<void> read(Call& call, const Caller& caller, const net::Request& request);
   Task<> carry(Call& call, const Caller& caller, const net::Request& request);
   Task<> send(Call& call, const Route& route);
+  Error why_no_answer(const NodeId& target, const Error& seen);
   Task<> record(Call& call);
   void answer(Call& call, net::Response& response);
 

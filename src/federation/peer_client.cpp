@@ -29,6 +29,9 @@ Result<std::shared_ptr<const net::Destination>> PeerClient::destination(const Ro
   if (!known || known->server_name != route.node.view() || known->tls != tls) {
     auto made = make_destination(route);
     if (!made) return fail(made.error());
+    // What was opened with an earlier certificate of ours is not taken again, and grows old in its pool: it would be
+    // cut when that certificate expires.
+    made->pool_key += ' ' + std::to_string(std::hash<std::string>{}(tls->options().certificate_pem));
     made->tls = std::move(tls);
     known = std::make_shared<const net::Destination>(std::move(*made));
   }
@@ -89,6 +92,27 @@ Task<PeerClient::Reply> PeerClient::invoke(const Route& route, const Invocation&
   co_return reply;
 }
 
+Task<Result<net::Response>> PeerClient::ask(const Route& route, net::Request request, SteadyTime deadline) {
+  auto to = destination(route);
+  if (!to) co_return fail(to.error());
+  net::Exchange exchange = co_await client_.send(**to, request, deadline);
+  if (!exchange.response) co_return fail(exchange.response.error().in(route.node.str() + " at " + route.endpoint));
+  co_return std::move(*exchange.response);
+}
+
+Task<Result<PeerClient::Introduced>> PeerClient::ask_anew(const Route& route, net::Request request,
+                                                          SteadyTime deadline) {
+  auto pooled = destination(route);
+  if (!pooled) co_return fail(pooled.error());
+  net::Destination alone = **pooled;
+  alone.pool_key += " anew";
+  request.keep_alive = false;
+  net::Exchange exchange = co_await client_.send(alone, request, deadline);
+  if (!exchange.response) co_return fail(exchange.response.error().in(route.node.str() + " at " + route.endpoint));
+  if (!exchange.peer) co_return fail(Code::internal, "an answer from nobody");
+  co_return Introduced{std::move(*exchange.response), std::move(*exchange.peer)};
+}
+
 void PeerClient::read(const net::Response& response, const NodeId& node, Reply& reply) {
   reply.bytes = response.body.size();
   reply.answer = wire::parse_peer_answer(parser_, response.body);
@@ -114,6 +138,9 @@ void PeerClient::read(const net::Response& response, const NodeId& node, Reply& 
   }
 }
 
-void PeerClient::purge(const NodeId& node) { client_.purge(node.str() + ' '); }
+std::size_t PeerClient::purge(const NodeId& node, const net::Ticket& held) {
+  std::erase_if(destinations_, [&](const auto& one) { return one.second->server_name == node.view(); });
+  return client_.purge(node.str() + ' ', held);
+}
 
 }  // namespace fedgate::federation

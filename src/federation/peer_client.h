@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Talks to other organisations' gateways: one pooled mutual-TLS connection per call in flight, and nobody else
-// in this house opens any. One per worker, on its thread.
+// in this house opens any for calls. One per worker, on its thread.
 #pragma once
 
 #include <functional>
@@ -41,8 +41,18 @@ class PeerClient {
   /// Sends the call, within its deadline. `intent`: our leaf of it, where there is one.
   Task<Reply> invoke(const Route& route, const Invocation& invocation, std::string_view call_nonce,
                      const std::optional<LeafReference>& intent);
-  /// Ends every connection to this node, idle or busy.
-  void purge(const NodeId& node);
+  /// Any other request, as it comes back.
+  Task<Result<net::Response>> ask(const Route& route, net::Request request, SteadyTime deadline);
+  struct Introduced {
+    net::Response response;
+    PeerIdentity peer;
+  };
+  /// The same on a connection of its own, so that both sides show the certificates of now.
+  Task<Result<Introduced>> ask_anew(const Route& route, net::Request request, SteadyTime deadline);
+  /// Ends every connection to this node, idle or busy; how many. Each keeps `held` until it is closed.
+  std::size_t purge(const NodeId& node, const net::Ticket& held = nullptr);
+  /// Judges the servers of all open connections again; see net::HttpClient.
+  void judge_again() { client_.judge_again(); }
   Task<> stop() { return client_.stop(); }
 
  private:

@@ -73,6 +73,81 @@ Result<Address> parse_address(std::string_view text) {
   return address;
 }
 
+namespace {
+
+namespace ip = boost::asio::ip;
+
+/// A v4-mapped IPv6 address is the IPv4 address that it holds.
+ip::address plain(const ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, address.to_v6());
+  return address;
+}
+
+std::string octets_of(const ip::address& address) {
+  const auto copy = [](const auto& bytes) {
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  return address.is_v4() ? copy(address.to_v4().to_bytes()) : copy(address.to_v6().to_bytes());
+}
+
+bool same_bits(const std::string& a, const std::string& b, unsigned bits) {
+  const std::size_t whole = bits / 8;
+  if (a.compare(0, whole, b, 0, whole) != 0) return false;
+  if (bits % 8 == 0) return true;
+  const unsigned mask = 0xFFU << (8 - bits % 8);
+  return ((static_cast<unsigned char>(a[whole]) ^ static_cast<unsigned char>(b[whole])) & mask) == 0;
+}
+
+}  // namespace
+
+bool Network::contains(const ip::address& address) const {
+  const auto candidate = plain(address);
+  if (candidate.is_v4() != base.is_v4()) return false;
+  return same_bits(octets_of(candidate), octets_of(base), bits);
+}
+
+Result<Network> parse_network(std::string_view text) {
+  const auto wrong = [text](std::string_view why) {
+    return fail(Code::invalid_configuration, "'" + std::string(text) + "' is not a network: " + std::string(why) +
+                                                 "; write an address, or one with a prefix as in 192.0.2.0/24");
+  };
+  const auto slash = text.find('/');
+  boost::system::error_code ec;
+  Network network;
+  network.base = ip::make_address(std::string(text.substr(0, slash)), ec);
+  if (ec) return wrong("not an IP address");
+  if (network.base != plain(network.base)) return wrong("a v4-mapped address; write the IPv4 address");
+  const unsigned most = network.base.is_v4() ? 32 : 128;
+  network.bits = most;
+  if (slash == std::string_view::npos) return network;
+  const std::string_view digits = text.substr(slash + 1);
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), network.bits);
+  if (problem != std::errc{} || end != digits.data() + digits.size() || network.bits > most)
+    return wrong("the prefix must be a number from 0 to " + std::to_string(most));
+  const std::string octets = octets_of(network.base);
+  for (unsigned bit = network.bits; bit < most; ++bit) {
+    const bool set = (static_cast<unsigned char>(octets[bit / 8]) >> (7 - bit % 8) & 1U) != 0;
+    if (set) return wrong("bits are set beyond the prefix");
+  }
+  return network;
+}
+
+ip::address address_of(std::string_view remote) {
+  const auto colon = remote.rfind(':');
+  std::string_view host = remote.substr(0, colon == std::string_view::npos ? remote.size() : colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code ec;
+  const auto address = ip::make_address(std::string(host), ec);
+  return ec ? ip::address() : plain(address);
+}
+
+std::string source_of(const ip::address& address) {
+  const auto one = plain(address);
+  std::string octets = octets_of(one);
+  if (one.is_v6()) octets.resize(8);
+  return octets;
+}
+
 Result<Url> parse_url(std::string_view text) {
   const auto wrong = [text](std::string_view why) {
     return fail(Code::invalid_configuration, "'" + std::string(text) + "' is not a usable URL: " + std::string(why));

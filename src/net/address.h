@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Addresses and URLs as configuration writes them, parsed by Boost.URL and Asio. Pure functions.
+// Addresses, networks and URLs as configuration writes them, parsed by Boost.URL and Asio. Pure functions.
 #pragma once
 
+#include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,21 @@ struct Address {
   [[nodiscard]] bool loopback() const;  ///< unix, 127.0.0.0/8, ::1, localhost
 };
 Result<Address> parse_address(std::string_view text);
+
+/// An IP network as configuration writes it: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+struct Network {
+  boost::asio::ip::address base;  ///< never a v4-mapped one
+  unsigned bits = 0;
+  [[nodiscard]] bool contains(const boost::asio::ip::address& address) const;
+  bool operator==(const Network&) const = default;
+};
+/// Code::invalid_configuration; bits set beyond the prefix are refused: a typing error is likelier than intent.
+Result<Network> parse_network(std::string_view text);
+
+/// The other end's address as Stream::remote() writes it; unspecified where it is none (`unix`).
+boost::asio::ip::address address_of(std::string_view remote);
+/// What one party commands at least: an IPv4 address, an IPv6 /64. The key by which strangers are counted.
+std::string source_of(const boost::asio::ip::address& address);
 
 struct Url {
   std::string scheme;  ///< http or https

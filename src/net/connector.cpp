@@ -4,6 +4,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstring>
 
 namespace fedgate::net {
 namespace {
@@ -45,9 +46,9 @@ Connector::Connector(Worker& worker)
 
 void Connector::stop() { resolver_.cancel(); }
 
-Task<Result<Connector::Endpoints>> Connector::resolve(const std::string& host, std::uint16_t port,
-                                                      SteadyTime deadline) {
-  Endpoints endpoints;
+Task<Result<std::vector<Connector::Endpoint>>> Connector::resolve(const std::string& host, std::uint16_t port,
+                                                                  SteadyTime deadline) {
+  std::vector<Endpoint> endpoints;
   if (port == 0) {
     endpoints.emplace_back(asio::local::stream_protocol::endpoint(host));
     co_return endpoints;
@@ -85,7 +86,7 @@ Task<Result<Connector::Endpoints>> Connector::resolve(const std::string& host, s
   co_return endpoints;
 }
 
-Task<Result<Stream>> Connector::connect_to(Stream::Socket::endpoint_type endpoint, SteadyTime deadline) {
+Task<Result<Stream>> Connector::connect_to(Endpoint endpoint, SteadyTime deadline) {
   Stream::Socket socket(worker_.io());
   boost::system::error_code opened;
   socket.open(endpoint.protocol(), opened);
@@ -115,6 +116,15 @@ Task<Result<Stream>> Connector::connect(std::string host, std::uint16_t port, St
     last = std::move(stream.error());
   }
   co_return fail(last.in("connecting to " + target));
+}
+
+std::string text_of(const Connector::Endpoint& endpoint) {
+  asio::ip::tcp::endpoint known;
+  if (endpoint.protocol().family() == AF_UNIX || endpoint.size() > known.capacity()) return "unix";
+  std::memcpy(known.data(), endpoint.data(), endpoint.size());
+  known.resize(endpoint.size());
+  const auto host = known.address().to_string();
+  return (known.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(known.port());
 }
 
 }  // namespace fedgate::net

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/task.h"
 #include "base/worker.h"
@@ -18,23 +19,27 @@ namespace fedgate::net {
 
 class Connector {
  public:
+  using Endpoint = Stream::Socket::endpoint_type;
   explicit Connector(Worker& worker);
 
   /// Tries each address in turn, each with its share of the time. Code::peer_unreachable, Code::overloaded
   /// (too many lookups hang). `port` 0: `host` is the path of a unix socket.
   Task<Result<Stream>> connect(std::string host, std::uint16_t port, SteadyTime deadline);
+  // The two steps of connect(), for who wants to see each. At most eight addresses.
+  Task<Result<std::vector<Endpoint>>> resolve(const std::string& host, std::uint16_t port, SteadyTime deadline);
+  Task<Result<Stream>> connect_to(Endpoint endpoint, SteadyTime deadline);
   /// Ends lookups; later ones fail.
   void stop();
 
  private:
   struct Lookup;
-  using Endpoints = std::vector<Stream::Socket::endpoint_type>;
-  Task<Result<Endpoints>> resolve(const std::string& host, std::uint16_t port, SteadyTime deadline);
-  Task<Result<Stream>> connect_to(Stream::Socket::endpoint_type endpoint, SteadyTime deadline);
 
   Worker& worker_;
   asio::ip::tcp::resolver resolver_;
   std::shared_ptr<std::size_t> lookups_;
 };
+
+/// `192.0.2.1:4711`, `[2001:db8::1]:4711` or `unix`.
+std::string text_of(const Connector::Endpoint& endpoint);
 
 }  // namespace fedgate::net

@@ -17,6 +17,7 @@
 #include "base/metrics.h"
 #include "base/task.h"
 #include "base/worker.h"
+#include "net/admission.h"
 #include "net/http_message.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -63,8 +64,12 @@ class HttpClient {
   /// peer_protocol_error (not HTTP, lying lengths, cut answer), response_too_large, overloaded (pool full).
   /// Cancelling closes the connection, so that the other side sees it.
   Task<Exchange> send(const Destination& destination, const Request& request, SteadyTime deadline);
-  /// Closes idle connections of every key that starts so, at once, and busy ones too (their calls fail).
-  void purge(std::string_view pool_key);
+  /// Closes idle connections of every key that starts so, at once, and busy ones too (their calls fail, and so do those
+  /// that wait for one); how many. Each of them keeps `held` until it is closed.
+  std::size_t purge(std::string_view pool_key, const Ticket& held = nullptr);
+  /// Judges the servers of all open connections again, some at a time, within review_bound (review.h); closes the
+  /// connections to those who are refused.
+  void judge_again();
   /// Closes every idle connection and refuses further use; joins background work.
   Task<> stop();
   [[nodiscard]] std::size_t idle() const;

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "net/http_session.h"
+#include "net/review.h"
 
 namespace fedgate::net {
 
@@ -35,7 +36,7 @@ HttpServer::State::State(Worker& w, ServerOptions o, Handler& h, const log::Logg
   empty.expires_at(SteadyTime::max());
 }
 
-void HttpServer::State::serve(Stream stream, std::shared_ptr<TlsContext> tls, Ticket ticket) {
+void HttpServer::State::serve(Stream stream, Arrival arrival) {
   if (ending) {
     count.fetch_sub(1, std::memory_order_relaxed);
     return;
@@ -45,11 +46,11 @@ void HttpServer::State::serve(Stream stream, std::shared_ptr<TlsContext> tls, Ti
   session->info.id = next_id++;
   session->info.remote = session->stream.remote();
   session->info.unix_credentials = session->stream.unix_credentials();
-  session->ticket = std::move(ticket);
+  session->handler = &handler;
   // The coroutine's owner: this list, which drain() joins. The frame keeps the list alive, so that the event
   // loop may be destroyed with connections still open.
   auto ending_of = [self = shared_from_this(), session](std::exception_ptr thrown) { self->ended(session, thrown); };
-  asio::co_spawn(worker.executor(), run(*session, std::move(tls)),
+  asio::co_spawn(worker.executor(), run(*session, std::move(arrival)),
                  asio::bind_cancellation_slot(session->cancel.slot(), std::move(ending_of)));
 }
 
@@ -63,10 +64,59 @@ void HttpServer::State::ended(std::list<Session>::iterator session, std::excepti
       log.error("a connection failed", {{"error", error.what()}});
     }
   }
+  if (const auto& peer = session->info.peer) {
+    const auto others = sessions_of.find(peer->node);
+    if (others != sessions_of.end() && --others->second == 0) sessions_of.erase(others);
+  }
   sessions.erase(session);
   gauge.Decrement();
   count.fetch_sub(1, std::memory_order_relaxed);
-  if (sessions.empty()) empty.cancel();
+  if (!sessions.empty()) return;
+  sweep.disarm();
+  reviewing.disarm();
+  empty.cancel();
+}
+
+void HttpServer::State::review() {
+  std::size_t left = review_slice(sessions.size());
+  for (auto it = sessions.begin(); it != sessions.end();) {
+    auto& session = *it++;
+    if (session.judged == judgement || session.leaving || !session.info.peer) continue;
+    if (left-- == 0) return reviewing.begin();
+    session.judged = judgement;
+    auto& peer = *session.info.peer;
+    const auto judged = session.stream.judge_again();
+    if (judged && session.stream.peer() && session.stream.peer()->node == peer.node) {
+      peer = *session.stream.peer();
+      if (peer.valid_until != WallTime::max()) sweep.begin();
+      continue;
+    }
+    log.warning("a connection ends: its peer is refused now",
+                {{"listener", options.name},
+                 {"node", peer.node.view()},
+                 {"detail", judged ? "it is another node now" : judged.error().detail}});
+    session.leave();
+  }
+}
+
+bool HttpServer::State::expired(const Session& session) const {
+  return session.info.peer && session.info.peer->valid_until <= worker.clock().wall();
+}
+
+void HttpServer::State::end_expired() {
+  bool more = false;
+  for (auto it = sessions.begin(); it != sessions.end();) {
+    auto& session = *it++;
+    if (session.leaving || !session.info.peer) continue;
+    if (!expired(session)) {
+      more = more || session.info.peer->valid_until != WallTime::max();
+      continue;
+    }
+    log.warning("a connection ends with its peer's identity",
+                {{"listener", options.name}, {"node", session.info.peer->node.view()}});
+    session.leave();
+  }
+  if (more) sweep.begin();
 }
 
 HttpServer::HttpServer(Worker& worker, ServerOptions options, Handler& handler, const log::Logger& log,
@@ -76,7 +126,7 @@ HttpServer::~HttpServer() = default;
 
 void HttpServer::serve(Stream stream, std::shared_ptr<TlsContext> tls) {
   state_->count.fetch_add(1, std::memory_order_relaxed);
-  state_->serve(std::move(stream), std::move(tls), nullptr);
+  state_->serve(std::move(stream), {.tls = std::move(tls), .ticket = nullptr, .behind = nullptr});
 }
 
 std::size_t HttpServer::close_if(const std::function<bool(const Connection&)>& which) {
@@ -88,6 +138,29 @@ std::size_t HttpServer::close_if(const std::function<bool(const Connection&)>& w
     ++closed;
   }
   return closed;
+}
+
+std::size_t HttpServer::cut(const std::function<bool(const Connection&)>& which, const Ticket& held) {
+  std::size_t closed = 0;
+  for (auto it = state_->sessions.begin(); it != state_->sessions.end();) {
+    auto& session = *it++;
+    if (!which(session.info)) continue;
+    session.held = held;
+    session.stream.abort();
+    if (session.leaving) continue;
+    session.leave();
+    ++closed;
+  }
+  return closed;
+}
+
+void HttpServer::judge_again() {
+  ++state_->judgement;
+  if (!state_->sessions.empty()) state_->reviewing.begin();
+}
+
+void HttpServer::renew() {
+  for (auto& session : state_->sessions) session.last = true;
 }
 
 void HttpServer::announce_end() {

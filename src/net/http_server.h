@@ -21,6 +21,9 @@
 #include "base/task.h"
 #include "base/worker.h"
 #include "fedgate/principal.h"
+#include "net/address.h"
+#include "net/admission.h"
+#include "net/enrolment_gate.h"
 #include "net/http_message.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -31,7 +34,8 @@ struct ServerLimits {
   std::size_t header = 16 * 1024;                ///< request line and fields together, bytes
   std::size_t body = 1024 * 1024;                ///< bytes
   std::size_t connections = 4096;                ///< on this listener, all workers
-  std::size_t unauthenticated_per_address = 64;  ///< connections of one IP (IPv6: /64) whose handshake is not done
+  std::size_t unauthenticated = 1024;            ///< connections whose handshake is not done, all workers
+  std::size_t unauthenticated_per_address = 64;  ///< of them, those of one IP (IPv6: /64)
   std::chrono::milliseconds handshake{5000};
   std::chrono::milliseconds header_time{10'000};  ///< from the first byte of a request to the end of its head
   std::chrono::milliseconds body_time{30'000};    ///< from there to the end of the body
@@ -39,12 +43,16 @@ struct ServerLimits {
   std::chrono::milliseconds idle{300'000};        ///< between requests; our client gives up earlier (240 s)
 };
 
-/// What is known of a connection before its first request.
+/// What is known of a connection before its first request. It ends, with whatever runs on it, within two seconds after
+/// `peer->valid_until` has passed.
 struct Connection {
   std::uint64_t id = 0;
   std::string remote;
   std::optional<PeerIdentity> peer;                 ///< mutual TLS
   std::optional<UnixCredentials> unix_credentials;  ///< unix socket
+  /// A stranger who wants to begin trust: what it presented, judged by nobody. Set for the enrolment handler only,
+  /// where `peer` is empty.
+  std::shared_ptr<const Presentation> stranger;
 };
 
 class Handler {
@@ -63,6 +71,10 @@ struct ServerOptions {
   ServerLimits limits;
   /// Host header values that are ours, lower case, without port; empty: any single well-formed Host.
   std::vector<std::string> hosts;
+  /// Serves the connections of strangers that the TLS context's enrolment gate let in, within its bounds; null: such
+  /// connections are closed.
+  Handler* enrolment = nullptr;
+  EnrolmentLimits enrolment_limits{};
 };
 
 class HttpServer {
@@ -76,6 +88,16 @@ class HttpServer {
   void serve(Stream stream, std::shared_ptr<TlsContext> tls);
   /// On the worker: closes every connection for which `which` holds, cancelling what runs on it; how many.
   std::size_t close_if(const std::function<bool(const Connection&)>& which);
+  /// On the worker: the same for those who must be gone at once: their sockets are dead when this returns, whatever
+  /// still runs on them. Each of them keeps `held` until it is closed.
+  std::size_t cut(const std::function<bool(const Connection&)>& which, const Ticket& held);
+  /// On the worker: whoever let the peers in decides otherwise now, perhaps. Judges all of them again within
+  /// review_bound (review.h), some at a time, and ends the connections of those who are refused; the others notice
+  /// nothing.
+  void judge_again();
+  /// On the worker: the connections that are open now end, each with its next answer: they show a certificate that is
+  /// no longer ours. An idle one is left alone, because a request may be under way to it.
+  void renew();
   /// On the worker: answers from now on carry `Connection: close`, idle connections end.
   void announce_end();
   /// On the worker: waits until no connection is left; at `deadline` cancels what still runs, and waits for that.
@@ -96,6 +118,9 @@ class Listener {
     std::string address;  ///< `host:port`, `[v6]:port` or `unix:/path`; port 0: any
     std::uint32_t unix_mode = 0660;
     ServerLimits limits;
+    /// Balancers: each of their connections must begin with a PROXY protocol header (v1 or v2) that says whose it is;
+    /// from anywhere else no such header is read.
+    std::vector<Network> proxy_protocol_from{};
   };
   /// Binds and listens, does not accept yet. Code::io_error naming the address, the reason, what to try. A stale
   /// unix socket that nobody answers is replaced; one that answers means another daemon: refused.

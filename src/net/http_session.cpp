@@ -2,8 +2,11 @@
 //
 // One connection's life: handshake, then request after request until one side ends it.
 #include <boost/asio/this_coro.hpp>
+#include <utility>
 
+#include "net/address.h"
 #include "net/http_session.h"
+#include "net/proxy_header.h"
 
 namespace fedgate::net {
 namespace {
@@ -18,38 +21,107 @@ std::uint16_t status_of(const Error& error) {
 
 }  // namespace
 
-Task<> HttpServer::State::run(Session& session, std::shared_ptr<TlsContext> tls) {
-  if (tls) {
-    auto done = co_await session.stream.accept_tls(std::move(tls), now() + options.limits.handshake);
-    if (!done) {
-      failed_handshakes.Increment();
-      log.debug("handshake failed",
-                {{"listener", options.name}, {"remote", session.info.remote}, {"error", done.error().detail}});
-      // The alert must arrive although the client has sent its request already.
-      co_await session.stream.linger(now() + linger_time);
-      co_return;
-    }
-    handshakes.Increment();
-    session.info.peer = session.stream.peer();
-    if (crowded(session)) {
-      log.warning("too many connections of one node",
-                  {{"listener", options.name}, {"node", session.info.peer->node.view()}});
-      co_return;
-    }
+Task<> HttpServer::State::run(Session& session, Arrival arrival) {
+  auto authentic = co_await authenticate(session, arrival);
+  if (!authentic) {
+    tell_refusal(session, authentic.error());
+    // The alert must arrive although the client has sent its request already.
+    co_await session.stream.linger(now() + linger_time);
+    co_return;
   }
-  session.ticket.reset();
+  arrival = {};
   bool go_on = true;
   while (go_on) go_on = co_await serve_one(session);
   session.stream.close();
 }
 
+void HttpServer::State::tell_refusal(const Session& session, const Error& error) {
+  const auto line = [&](auto level, std::size_t left_out) {
+    (log.*level)(
+        "connection refused",
+        {{"listener", options.name}, {"remote", session.info.remote}, {"error", error.detail}, {"left_out", left_out}});
+  };
+  // Scanners and balancers' probes break handshakes all day long.
+  const bool judged = error.code == Code::identity_mismatch || error.code == Code::node_not_trusted;
+  if (!judged) return line(&log::Logger::debug, 0);
+  constexpr std::chrono::minutes interval{1};
+  constexpr std::size_t most_lines = 10;
+  if (now() - refusals.since >= interval) refusals = {.since = now(), .lines = 0, .left_out = refusals.left_out};
+  if (refusals.lines == most_lines) {
+    ++refusals.left_out;
+    return line(&log::Logger::debug, 0);
+  }
+  ++refusals.lines;
+  line(&log::Logger::warning, std::exchange(refusals.left_out, 0));
+}
+
+// Everything before the first byte of HTTP. Holds the arrival's ticket meanwhile.
+Task<Result<void>> HttpServer::State::authenticate(Session& session, Arrival& arrival) {
+  const SteadyTime begun = now();
+  const SteadyTime deadline = begun + options.limits.handshake;
+  if (arrival.behind) {
+    auto learnt = co_await learn_source(session, arrival, deadline);
+    if (!learnt) co_return learnt;
+  }
+  if (!arrival.tls) co_return Result<void>{};
+  auto done = co_await session.stream.accept_tls(arrival.tls, deadline);
+  if (!done) {
+    failed_handshakes.Increment();
+    co_return done;
+  }
+  handshakes.Increment();
+  if (session.stream.enrolment()) co_return welcome_stranger(session, begun);
+  session.info.peer = session.stream.peer();
+  session.judged = judgement;
+  if (crowded(session)) {
+    log.warning("too many connections of one node",
+                {{"listener", options.name}, {"node", session.info.peer->node.view()}});
+    co_return fail(Code::overloaded, "too many connections of one node");
+  }
+  if (session.info.peer && session.info.peer->valid_until != WallTime::max()) sweep.begin();
+  co_return Result<void>{};
+}
+
+// A balancer's own address counts for nothing: the one that it names does, from here on.
+Task<Result<void>> HttpServer::State::learn_source(Session& session, Arrival& arrival, SteadyTime deadline) {
+  auto source = co_await read_proxy_header(session.stream, deadline);
+  if (!source) {
+    metrics.rejected_connections(options.name, "proxy_header").Increment();
+    co_return fail(source.error().in("PROXY header"));
+  }
+  if (!source->empty()) {
+    session.stream.comes_from(*source);
+    session.info.remote = *source;
+  }
+  if (!arrival.tls) co_return Result<void>{};
+  arrival.ticket.reset();
+  auto answer = arrival.behind->admit(source_of(address_of(session.info.remote)));
+  if (!answer.ticket) {
+    metrics.rejected_connections(options.name, answer.full).Increment();
+    co_return fail(Code::overloaded, "too many handshakes at once (" + std::string(answer.full) + ")");
+  }
+  arrival.ticket = std::move(answer.ticket);
+  co_return Result<void>{};
+}
+
+Result<void> HttpServer::State::welcome_stranger(Session& session, SteadyTime begun) {
+  auto seen = session.stream.presentation();
+  if (!seen) return fail(std::move(seen.error()));
+  if (options.enrolment == nullptr) return fail(Code::internal, "strangers are let in, but nobody serves them");
+  const EnrolmentLimits& limits = options.enrolment_limits;
+  if (seen->received >= limits.bytes) return fail(Code::payload_too_large, "a stranger's handshake is too long");
+  session.budget = limits.bytes - seen->received;
+  session.info.stranger = std::make_shared<const Presentation>(std::move(*seen));
+  session.handler = options.enrolment;
+  worker.wheel().arm(session.lifetime, begun + limits.time);
+  return {};
+}
+
 // No node may take every place: a quarter of the listener's, on each worker, is the most.
-bool HttpServer::State::crowded(const Session& session) const {
+// Counts it, too, until it ends.
+bool HttpServer::State::crowded(const Session& session) {
   if (!session.info.peer) return false;
-  const auto of_node = std::ranges::count_if(sessions, [&](const Session& other) {
-    return other.info.peer && other.info.peer->node == session.info.peer->node;
-  });
-  return static_cast<std::size_t>(of_node) > std::max<std::size_t>(1, options.limits.connections / 4);
+  return ++sessions_of[session.info.peer->node] > std::max<std::size_t>(1, options.limits.connections / 4);
 }
 
 Task<bool> HttpServer::State::serve_one(Session& session) {
@@ -73,13 +145,14 @@ Task<bool> HttpServer::State::serve_one(Session& session) {
   session.response.headers.clear();
   session.response.body.clear();
   session.response.close = false;
+  if (expired(session)) co_return false;
   auto handled = co_await handle(session);
   if (session.leaving) co_return false;
   if (!handled) {
     co_await refuse(session, handled.error(), 500);
     co_return false;
   }
-  const bool keep = session.request.keep_alive && !session.response.close && !ending;
+  const bool keep = session.request.keep_alive && !session.response.close && !session.last && !ending;
   auto written = write_response(session.output, session.response, session.request.method,
                                 date.at(worker.clock().wall()), keep ? After::keep_open : After::close);
   if (!written) {
@@ -108,6 +181,11 @@ Task<Result<void>> HttpServer::State::fill(Session& session, SteadyTime deadline
     session.quiet = true;
     co_return fail(Code::io_error, "the client closed the connection");
   }
+  if (*got > session.budget) {
+    session.quiet = true;
+    co_return fail(Code::payload_too_large, "more than this connection may send");
+  }
+  session.budget -= *got;
   session.input.added(*got);
   co_return Result<void>{};
 }
@@ -172,7 +250,7 @@ Task<Result<void>> HttpServer::State::handle(Session& session) {
   session.stream.watch([&session] { session.leave(); });
   std::optional<Error> failed;
   try {
-    co_await handler.handle(session.info, session.request, session.response);
+    co_await session.handler->handle(session.info, session.request, session.response);
   } catch (const boost::system::system_error& error) {
     if (error.code() != asio::error::operation_aborted || !session.leaving)
       failed.emplace(Code::internal, error.what());
@@ -196,7 +274,7 @@ Task<> HttpServer::State::refuse(Session& session, const Error& error, std::uint
   response.headers.clear();
   response.body.clear();
   response.status = status;
-  handler.refuse(error, response);
+  session.handler->refuse(error, response);
   response.status = status;
   const bool is_head = session.parser.head_done() && session.request.method == "HEAD";
   auto written =

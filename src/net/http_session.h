@@ -8,10 +8,13 @@
 #include <atomic>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <limits>
 #include <list>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
+#include "net/admission.h"
 #include "net/http_gate.h"
 #include "net/http_parser.h"
 #include "net/http_server.h"
@@ -20,20 +23,31 @@
 
 namespace fedgate::net {
 
-/// Held while a connection counts as unauthenticated; gives the place back when destroyed.
-using Ticket = std::shared_ptr<void>;
+/// What the listener knows of a connection when it hands it out.
+struct Arrival {
+  std::shared_ptr<TlsContext> tls;    ///< null: plain text
+  Ticket ticket;                      ///< held while it counts as unauthenticated
+  std::shared_ptr<Admission> behind;  ///< set: from a balancer; a PROXY header comes first, and who is in it counts
+};
 
 struct HttpServer::State : std::enable_shared_from_this<State> {
   struct Session;
 
   State(Worker& w, ServerOptions o, Handler& h, const log::Logger& l, Metrics& m);
 
-  /// `counted`: the listener has counted the connection when it handed the socket out.
-  void serve(Stream stream, std::shared_ptr<TlsContext> tls, Ticket ticket);
+  /// The connection is in `count` already: the listener counts it when it hands the socket out.
+  void serve(Stream stream, Arrival arrival);
   [[nodiscard]] SteadyTime now() const { return worker.wheel().now(); }
 
-  Task<> run(Session& session, std::shared_ptr<TlsContext> tls);
-  [[nodiscard]] bool crowded(const Session& session) const;
+  Task<> run(Session& session, Arrival arrival);
+  Task<Result<void>> learn_source(Session& session, Arrival& arrival, SteadyTime deadline);
+  Task<Result<void>> authenticate(Session& session, Arrival& arrival);
+  Result<void> welcome_stranger(Session& session, SteadyTime begun);
+  void end_expired();
+  void review();
+  [[nodiscard]] bool expired(const Session& session) const;
+  void tell_refusal(const Session& session, const Error& error);
+  [[nodiscard]] bool crowded(const Session& session);
   Task<bool> serve_one(Session& session);
   Task<Result<HeadFacts>> read_head(Session& session);
   Task<Result<void>> read_body(Session& session, const HeadFacts& head, SteadyTime deadline);
@@ -52,10 +66,44 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   prometheus::Counter& failed_handshakes;
   DateText date;
   std::list<Session> sessions;
+  std::unordered_map<NodeId, std::size_t> sessions_of;  // of peers that are known
   std::atomic<std::size_t> count{0};
   std::uint64_t next_id = 1;
   bool ending = false;
   asio::steady_timer empty;
+
+  /// Looks for connections whose peer's identity has expired, while there are any that can.
+  class Sweep final : public Expiry {
+   public:
+    explicit Sweep(State& state) : state_(state) {}
+    void begin() {
+      if (!armed()) state_.worker.wheel().arm(*this, state_.now() + interval);
+    }
+
+   private:
+    static constexpr std::chrono::seconds interval{1};
+    void expired() noexcept override { state_.end_expired(); }
+    State& state_;
+  } sweep{*this};
+
+  /// Judges the peers of open connections again, a slice at each tick: so many connections must not stop a worker.
+  class Review final : public Expiry {
+   public:
+    explicit Review(State& state) : state_(state) {}
+    void begin() { state_.worker.wheel().arm(*this, state_.now()); }
+
+   private:
+    void expired() noexcept override { state_.review(); }
+    State& state_;
+  } reviewing{*this};
+  std::uint64_t judgement = 0;  // counts how often everybody had to be judged again
+
+  /// Whom we refused and why is for the operator to read; a stranger's flood of it is not.
+  struct Told {
+    SteadyTime since{};
+    std::size_t lines = 0;
+    std::size_t left_out = 0;
+  } refusals;
 };
 
 struct HttpServer::State::Session {
@@ -68,16 +116,31 @@ struct HttpServer::State::Session {
     cancel.emit(asio::cancellation_type::terminal);
   }
 
+  /// Ends the connection however busy it is.
+  class Lifetime final : public Expiry {
+   public:
+    explicit Lifetime(Session& session) : session_(session) {}
+
+   private:
+    void expired() noexcept override { session_.leave(); }
+    Session& session_;
+  };
+
   asio::cancellation_signal cancel;
+  Ticket held;  // before the stream: given back when the socket is closed
   Stream stream;
   Connection info;
-  Ticket ticket;
+  Handler* handler = nullptr;
+  std::size_t budget = std::numeric_limits<std::size_t>::max();  // bytes it may still send us
+  Lifetime lifetime{*this};
   InputBuffer input;
   RequestParser parser;
   Request request;
   Response response;
   std::string output;
-  bool idle = false;  // nothing of a request has arrived
+  std::uint64_t judged = 0;  // the State's judgement that its peer has passed
+  bool idle = false;         // nothing of a request has arrived
+  bool last = false;         // its next answer ends it
   bool leaving = false;
   bool quiet = false;  // what ended reading is the peer's leaving: no answer, no log
 };

@@ -47,6 +47,29 @@ Result<void> append_headers(std::string& out, const Headers& headers) {
 
 }  // namespace
 
+std::optional<WallTime> parse_date(std::string_view text) {
+  static constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (text.size() != 29) return std::nullopt;
+  const auto number = [&](std::size_t at, std::size_t digits) {
+    int value = 0;
+    std::from_chars(text.data() + at, text.data() + at + digits, value);
+    return value;
+  };
+  const auto month = months.find(text.substr(8, 3));
+  std::tm utc{};
+  utc.tm_mday = number(5, 2);
+  utc.tm_mon = static_cast<int>(month / 3);
+  utc.tm_year = number(12, 4) - 1900;
+  utc.tm_hour = number(17, 2);
+  utc.tm_min = number(20, 2);
+  utc.tm_sec = number(23, 2);
+  if (month == std::string_view::npos) return std::nullopt;
+  const WallTime time{std::chrono::seconds(timegm(&utc))};
+  // Whatever is not exactly so is written otherwise.
+  if (DateText().at(time) != text) return std::nullopt;
+  return time;
+}
+
 std::string_view DateText::at(WallTime now) {
   const std::time_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   if (second == second_) return text_;

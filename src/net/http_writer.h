@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ class DateText {
   std::time_t second_ = -1;
   std::string text_;
 };
+
+/// That form only, the one that servers must send (IMF-fixdate).
+std::optional<WallTime> parse_date(std::string_view text);
 
 enum class After : std::uint8_t { keep_open, close };
 

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -14,8 +15,6 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
-#include <unordered_map>
 
 #include "net/address.h"
 #include "net/http_session.h"
@@ -43,40 +42,14 @@ class Descriptor {
   int fd_;
 };
 
-/// How many connections of one address are not authenticated yet. Given back from any worker.
-class Unauthenticated : public std::enable_shared_from_this<Unauthenticated> {
- public:
-  explicit Unauthenticated(std::size_t most) : most_(most) {}
-  Ticket admit(const sockaddr_storage& address) {
-    std::string key = key_of(address);
-    const std::lock_guard lock(mutex_);
-    std::size_t& count = counts_[key];
-    if (count >= most_) return nullptr;
-    ++count;
-    return {this, [self = shared_from_this(), key = std::move(key)](void*) { self->give_back(key); }};
-  }
-
- private:
-  static std::string key_of(const sockaddr_storage& address) {
-    if (address.ss_family == AF_INET) {
-      const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-      return {reinterpret_cast<const char*>(&v4.sin_addr), sizeof v4.sin_addr};
-    }
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-    const char* bytes = reinterpret_cast<const char*>(&v6.sin6_addr);
-    // A v4-mapped address is one host; of other IPv6 a host commands a whole /64.
-    return {bytes, IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) ? std::size_t{16} : std::size_t{8}};
-  }
-  void give_back(const std::string& key) {
-    const std::lock_guard lock(mutex_);
-    const auto found = counts_.find(key);
-    if (--found->second == 0) counts_.erase(found);
-  }
-
-  std::size_t most_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, std::size_t> counts_;
-};
+asio::ip::address ip_of(const sockaddr_storage& from) {
+  if (from.ss_family == AF_INET)
+    return asio::ip::address_v4(ntohl(reinterpret_cast<const sockaddr_in&>(from).sin_addr.s_addr));
+  asio::ip::address_v6::bytes_type bytes{};
+  if (from.ss_family == AF_INET6)
+    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6&>(from).sin6_addr, bytes.size());
+  return asio::ip::address_v6(bytes);
+}
 
 std::unexpected<Error> cannot(const std::string& address, std::string_view doing, int number) {
   std::string detail =
@@ -158,7 +131,10 @@ struct Listener::State : std::enable_shared_from_this<State> {
         log(l),
         descriptor(w.io(), listening.release()),
         retry(w.executor()),
-        unauthenticated(std::make_shared<Unauthenticated>(o.limits.unauthenticated_per_address)) {}
+        unauthenticated(Admission::make(
+            // Half of the places stay for those who are known.
+            {.total = std::min(o.limits.unauthenticated, std::max<std::size_t>(1, o.limits.connections / 2)),
+             .per_source = o.limits.unauthenticated_per_address})) {}
 
   void wait();
   void accept_some();
@@ -171,7 +147,7 @@ struct Listener::State : std::enable_shared_from_this<State> {
   const log::Logger& log;
   asio::posix::stream_descriptor descriptor;
   asio::steady_timer retry;
-  std::shared_ptr<Unauthenticated> unauthenticated;
+  std::shared_ptr<Admission> unauthenticated;
   std::vector<std::shared_ptr<HttpServer::State>> servers;
   std::function<std::shared_ptr<TlsContext>()> tls;
   std::string local;
@@ -232,28 +208,33 @@ void Listener::State::hand_out(Descriptor accepted, const sockaddr_storage& from
     servers.front()->metrics.rejected_connections(servers.front()->options.name, reason).Increment();
   };
   if (all >= options.limits.connections) return reject("limit");
-  auto context = tls ? tls() : nullptr;
-  Ticket ticket;
-  if (context && from.ss_family != AF_UNIX) {
-    ticket = unauthenticated->admit(from);
-    if (!ticket) return reject("per_address");
+  Arrival arrival{.tls = tls ? tls() : nullptr, .ticket = nullptr, .behind = nullptr};
+  if (from.ss_family != AF_UNIX) {
+    const auto address = ip_of(from);
+    const bool proxied =
+        std::ranges::any_of(options.proxy_protocol_from, [&](const Network& one) { return one.contains(address); });
+    if (proxied) arrival.behind = unauthenticated;
+    if (arrival.tls) {
+      auto answer = unauthenticated->admit(proxied ? std::string() : source_of(address));
+      if (!answer.ticket) return reject(answer.full);
+      arrival.ticket = std::move(answer.ticket);
+    }
   }
   // Counted here: what is on its way to its worker must count for the next one already.
   least->count.fetch_add(1, std::memory_order_relaxed);
-  asio::post(least->worker.executor(),
-             [server = least, family = static_cast<int>(from.ss_family), fd = std::move(accepted),
-              context = std::move(context), ticket = std::move(ticket)]() mutable {
-               Stream::Socket socket(server->worker.io());
-               boost::system::error_code ec;
-               socket.assign(asio::generic::stream_protocol(family, 0), fd.get(), ec);
-               if (ec) {
-                 server->count.fetch_sub(1, std::memory_order_relaxed);
-                 server->log.error("cannot take a connection over", {{"error", ec.message()}});
-                 return;
-               }
-               fd.release();
-               server->serve(Stream(server->worker, std::move(socket)), std::move(context), std::move(ticket));
-             });
+  asio::post(least->worker.executor(), [server = least, family = static_cast<int>(from.ss_family),
+                                        fd = std::move(accepted), arrival = std::move(arrival)]() mutable {
+    Stream::Socket socket(server->worker.io());
+    boost::system::error_code ec;
+    socket.assign(asio::generic::stream_protocol(family, 0), fd.get(), ec);
+    if (ec) {
+      server->count.fetch_sub(1, std::memory_order_relaxed);
+      server->log.error("cannot take a connection over", {{"error", ec.message()}});
+      return;
+    }
+    fd.release();
+    server->serve(Stream(server->worker, std::move(socket)), std::move(arrival));
+  });
 }
 
 void Listener::State::stop() {

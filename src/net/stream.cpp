@@ -305,15 +305,17 @@ Task<Result<void>> Stream::State::handshake(SteadyTime deadline) {
     const auto woken =
         step.got == Got::wants_read ? co_await wait_readable(deadline) : co_await wait_writable(deadline);
     if (woken == Woken::late) co_return fail(Code::deadline_exceeded, "TLS handshake: not done in time");
+    if (handshake_too_long(ssl.get())) co_return fail(Code::payload_too_large, "TLS handshake: too long");
   }
   established = true;
-  if (auto judged = judge_finished(*tls, ssl.get(), verdict); !judged) {
+  if (auto judged = tls->conclude(ssl.get(), verdict); !judged) {
     co_return fail(judged.error().in("TLS handshake refused"));
   }
   co_return Result<void>{};
 }
 
 Task<Result<void>> Stream::State::finish_handshake(SteadyTime deadline) {
+  verdict.remote = remote;
   auto begun = begin_tls(*tls, descriptor, verdict);
   if (!begun) co_return fail(std::move(begun.error()));
   ssl = std::move(*begun);
@@ -446,6 +448,16 @@ bool Stream::open() const { return state_ && state_->socket.is_open(); }
 bool Stream::wrote() const { return state_->wrote; }
 void Stream::forget_written() { state_->wrote = false; }
 
+bool Stream::enrolment() const { return state_->verdict.enrolment; }
+Result<Presentation> Stream::presentation() const {
+  if (!state_->ssl || !state_->established) return fail(Code::internal, "there is no TLS on this connection");
+  return presentation_of(state_->ssl.get());
+}
+Result<void> Stream::judge_again() {
+  if (!state_->ssl || !state_->established || state_->broken) return {};
+  return state_->tls->judge_again(state_->ssl.get(), state_->verdict);
+}
+void Stream::comes_from(std::string remote) { state_->remote = std::move(remote); }
 const std::optional<PeerIdentity>& Stream::peer() const { return state_->verdict.identity; }
 const std::string& Stream::remote() const { return state_->remote; }
 

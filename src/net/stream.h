@@ -26,6 +26,7 @@
 namespace fedgate::net {
 
 class TlsContext;
+struct Presentation;
 
 /// SO_PEERCRED of a unix socket.
 struct UnixCredentials {
@@ -86,6 +87,15 @@ class Stream {
 
   /// Who is at the other end, where TLS with a judge established it.
   [[nodiscard]] const std::optional<PeerIdentity>& peer() const;
+  /// Server side, after the handshake: a stranger who wants to begin trust. peer() is empty then.
+  [[nodiscard]] bool enrolment() const;
+  /// After the handshake: a copy of what the other end presented, judged or not.
+  [[nodiscard]] Result<Presentation> presentation() const;
+  /// Asks the context's judge again about the chain that was presented; peer() is what it says now. Nothing to judge
+  /// (no TLS, a handshake that goes on, a stranger): no error.
+  Result<void> judge_again();
+  /// A balancer in front of us said whose connection it carries: what remote() answers from here on.
+  void comes_from(std::string remote);
   [[nodiscard]] std::optional<UnixCredentials> unix_credentials() const;
   /// `192.0.2.1:4711`, `[2001:db8::1]:4711` or `unix`.
   [[nodiscard]] const std::string& remote() const;

@@ -2,16 +2,19 @@
 #include "net/tls.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <sys/socket.h>
 
-#include <boost/asio/ip/address.hpp>
+#include <algorithm>
 #include <csignal>
+#include <mutex>
 
 #include "net/ascii.h"
+#include "net/enrolment_gate.h"
 #include "net/session_cache.h"
+#include "net/tls_material.h"
 #include "net/tls_session.h"
 
 namespace fedgate::net {
@@ -20,56 +23,16 @@ namespace {
 struct FreeCtx {
   void operator()(SSL_CTX* ctx) const { SSL_CTX_free(ctx); }
 };
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct FreeX509 {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using Bio = std::unique_ptr<BIO, FreeBio>;
 
+constexpr int the_alert = SSL_AD_HANDSHAKE_FAILURE;  // what X509_V_ERR_APPLICATION_VERIFICATION becomes, too
+constexpr unsigned veto_extension = 0xFFE0;          // for private use; never sent
+constexpr unsigned most_afterwards = 256;            // an update of keys that is answered counts about three times
+constexpr long longest_certificate_message = 32 * 1024;
+// What a stranger may make us compute: no finite fields, no P-521.
+constexpr const char* groups = "X25519:P-256:P-384";
+constexpr int most_certificates = 4;  // of a stranger, the leaf included
+constexpr int largest_rsa_key = 4096;
 constexpr long session_lifetime = 3600;  // seconds; OpenSSL's 300 would end before our pool lets go
-
-Bio memory(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
-
-/// Never asks a terminal.
-int no_passphrase(char*, int, int, void*) { return 0; }
-
-bool is_address(const std::string& name) {
-  boost::system::error_code ec;
-  boost::asio::ip::make_address(name, ec);
-  return !ec;
-}
-
-Result<void> use_certificate(SSL_CTX* ctx, const TlsOptions& options) {
-  const auto wrong = [](std::string what) {
-    return fail(Code::invalid_certificate, std::move(what) + ": " + tls_error("reading it").detail);
-  };
-  const Bio certificates = memory(options.certificate_pem);
-  const std::unique_ptr<X509, FreeX509> leaf(PEM_read_bio_X509(certificates.get(), nullptr, no_passphrase, nullptr));
-  if (!leaf) return wrong("the certificate is not PEM");
-  if (SSL_CTX_use_certificate(ctx, leaf.get()) != 1) return wrong("the certificate cannot be used");
-  while (true) {
-    const std::unique_ptr<X509, FreeX509> next(PEM_read_bio_X509(certificates.get(), nullptr, no_passphrase, nullptr));
-    if (!next) {
-      const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-      if (!at_end) return wrong("a certificate after the first is not PEM");
-      ERR_clear_error();
-      break;
-    }
-    if (SSL_CTX_add1_chain_cert(ctx, next.get()) != 1) return wrong("an intermediate certificate cannot be used");
-  }
-  const Bio keys = memory(options.key_pem);
-  const std::unique_ptr<EVP_PKEY, FreeKey> key(PEM_read_bio_PrivateKey(keys.get(), nullptr, no_passphrase, nullptr));
-  if (!key) return wrong("the key is not an unencrypted PEM private key");
-  if (X509_check_private_key(leaf.get(), key.get()) != 1 || SSL_CTX_use_PrivateKey(ctx, key.get()) != 1) {
-    return wrong("the key is not the certificate's");
-  }
-  return {};
-}
 
 std::string alpn_wire(const std::vector<std::string>& names) {
   std::string wire;
@@ -80,12 +43,33 @@ std::string alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
-/// Where an SSL keeps the Verdict of its connection.
-int verdict_index() {
-  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return index;
+/// One of `names` stands in the extension's list (RFC 7301 section 3.1).
+bool offers(std::string_view extension, const std::vector<std::string>& names) {
+  if (extension.size() < 2) return false;
+  for (auto rest = extension.substr(2); !rest.empty();) {
+    const auto size = static_cast<unsigned char>(rest.front());
+    if (size + std::size_t{1} > rest.size()) return false;
+    if (std::ranges::find(names, rest.substr(1, size)) != names.end()) return true;
+    rest.remove_prefix(size + std::size_t{1});
+  }
+  return false;
 }
-Verdict* verdict_of(const SSL* ssl) { return static_cast<Verdict*>(SSL_get_ex_data(ssl, verdict_index())); }
+
+/// Nobody judges a stranger's chain yet; only what it costs is looked at, before a signature is verified.
+Result<void> bear(X509* leaf, const STACK_OF(X509) * presented) {
+  if (sk_X509_num(presented) > most_certificates)
+    return fail(Code::identity_mismatch, "a stranger's chain has more than 4 certificates");
+  const auto costly = [](const X509* certificate) {
+    const EVP_PKEY* key = X509_get0_pubkey(certificate);
+    return key == nullptr || (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC && EVP_PKEY_get_bits(key) > largest_rsa_key);
+  };
+  for (int i = 0; i < sk_X509_num(presented); ++i) {
+    if (costly(sk_X509_value(presented, i)))
+      return fail(Code::identity_mismatch, "a stranger's chain holds a key that is too large or unknown");
+  }
+  if (costly(leaf)) return fail(Code::identity_mismatch, "a stranger's key is too large or unknown");
+  return {};
+}
 
 const unsigned char* octets(const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
@@ -98,30 +82,39 @@ struct TlsContext::State {
   TlsOptions options;
   std::string alpn;
   SessionCache sessions;
+  std::mutex staple_mutex;
+  std::string staple;  // OCSP response for our own certificate
   std::unique_ptr<SSL_CTX, FreeCtx> ctx;
 
-  void judge(X509* leaf, STACK_OF(X509) * presented, Verdict& verdict) const;
+  void judge_at_end(SSL* ssl, Verdict& verdict) const;
+  void judge(SSL* ssl, X509* leaf, const STACK_OF(X509) * presented, Verdict& verdict) const;
   void set_up();
   void set_up_server();
 
   static int verify(X509_STORE_CTX* store, void* self);
-  static int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+  static int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                          unsigned offered_size, void* self);
+  static int greet(SSL* ssl, int* alert, void* self);
   static int check_name(SSL* ssl, int* alert, void* self);
+  static int answer_status(SSL* ssl, void* self);
+  static int veto(SSL* ssl, unsigned type, unsigned context, const unsigned char** out, std::size_t* size,
+                  X509* certificate, std::size_t place, int* alert, void* self);
+  static void watch(const SSL* ssl, int where, int answer);
   static int remember(SSL* ssl, SSL_SESSION* session);
   static SSL_SESSION* recall(SSL* ssl, const unsigned char* id, int size, int* copy);
   static void drop(SSL_CTX* ctx, SSL_SESSION* session);
   static State& of(const SSL_CTX* ctx) { return *static_cast<State*>(SSL_CTX_get_app_data(ctx)); }
 };
 
-void TlsContext::State::judge(X509* leaf, STACK_OF(X509) * presented, Verdict& verdict) const {
+void TlsContext::State::judge(SSL* ssl, X509* leaf, const STACK_OF(X509) * presented, Verdict& verdict) const {
   verdict.identity.reset();
   verdict.refusal.reset();
   if (leaf == nullptr) {
     verdict.refusal.emplace(Code::identity_mismatch, "no certificate was presented");
     return;
   }
-  PresentedChain chain{.leaf = leaf, .rest = {}, .expected = verdict.expected};
+  PresentedChain chain{.leaf = leaf, .rest = {}, .expected = verdict.expected, .ocsp = {}};
+  if (side == TlsSide::client) chain.ocsp = staple_of(ssl);
   for (int i = 0; i < sk_X509_num(presented); ++i) {
     X509* certificate = sk_X509_value(presented, i);
     if (certificate != leaf) chain.rest.push_back(certificate);
@@ -139,11 +132,21 @@ void TlsContext::State::judge(X509* leaf, STACK_OF(X509) * presented, Verdict& v
   }
 }
 
-int TlsContext::State::verify(X509_STORE_CTX* store, void* self) {
+// A client's chain is judged in conclude(), when its key has been proven: before that, anybody could learn whom we
+// trust by presenting certificates of others and comparing alerts.
+int TlsContext::State::verify(X509_STORE_CTX* store, void* context) {
+  const auto& self = *static_cast<State*>(context);
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  Verdict* verdict = verdict_of(ssl);
-  static_cast<State*>(self)->judge(X509_STORE_CTX_get0_cert(store), X509_STORE_CTX_get0_untrusted(store), *verdict);
-  if (verdict->identity) {
+  Verdict& verdict = *verdict_of(ssl);
+  X509* leaf = X509_STORE_CTX_get0_cert(store);
+  const STACK_OF(X509)* presented = X509_STORE_CTX_get0_untrusted(store);
+  if (self.side == TlsSide::client) {
+    self.judge(ssl, leaf, presented, verdict);
+  } else if (auto bearable = bear(leaf, presented); !bearable) {
+    if (!verdict.enrolment) self.judge(ssl, leaf, presented, verdict);  // its reason is the better one
+    if (!verdict.refusal) verdict.refusal = std::move(bearable.error());
+  }
+  if (!verdict.refusal) {
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
   }
@@ -152,9 +155,28 @@ int TlsContext::State::verify(X509_STORE_CTX* store, void* self) {
   return 0;
 }
 
-int TlsContext::State::choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
-                                   unsigned offered_size, void* self) {
-  const std::string& ours = static_cast<State*>(self)->alpn;
+int TlsContext::State::greet(SSL* ssl, int* alert, void* self) {
+  *alert = the_alert;
+  const unsigned char* bytes = nullptr;
+  std::size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &bytes, &size) != 1)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  const State& context = *static_cast<State*>(self);
+  Verdict* verdict = verdict_of(ssl);
+  const std::string_view offered(reinterpret_cast<const char*>(bytes), size);
+  if (context.options.alpn.empty() || offers(offered, context.options.alpn)) return SSL_CLIENT_HELLO_SUCCESS;
+  if (context.options.enrolment && offers(offered, {std::string(enrolment_protocol)})) {
+    verdict->enrolment = true;
+    return SSL_CLIENT_HELLO_SUCCESS;
+  }
+  verdict->refusal.emplace(Code::bad_request, "the client offers no protocol that is spoken here");
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+int TlsContext::State::choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* size,
+                                   const unsigned char* offered, unsigned offered_size, void* self) {
+  static const std::string enrolment = alpn_wire({std::string(enrolment_protocol)});
+  const std::string& ours = verdict_of(ssl)->enrolment ? enrolment : static_cast<State*>(self)->alpn;
   unsigned char* chosen = nullptr;
   if (SSL_select_next_proto(&chosen, size, octets(ours), static_cast<unsigned>(ours.size()), offered, offered_size) !=
       OPENSSL_NPN_NEGOTIATED) {
@@ -164,28 +186,66 @@ int TlsContext::State::choose_alpn(SSL*, const unsigned char** out, unsigned cha
   return SSL_TLSEXT_ERR_OK;
 }
 
+// Called whether or not the client sent a name. A stranger takes a place here, behind everything that costs none.
 int TlsContext::State::check_name(SSL* ssl, int* alert, void* self) {
-  const std::string& ours = static_cast<State*>(self)->options.server_name;
-  if (ours.empty()) return SSL_TLSEXT_ERR_OK;
+  *alert = the_alert;
+  const TlsOptions& options = static_cast<State*>(self)->options;
+  Verdict& verdict = *verdict_of(ssl);
   const char* asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (asked != nullptr && same_text(asked, ours)) return SSL_TLSEXT_ERR_OK;
-  if (Verdict* verdict = verdict_of(ssl)) {
-    verdict->refusal.emplace(Code::identity_mismatch, std::string("the client asked for the server name '") +
-                                                          (asked != nullptr ? asked : "") + "', not '" + ours + "'");
+  if (!options.server_name.empty() && (asked == nullptr || !same_text(asked, options.server_name))) {
+    verdict.refusal.emplace(Code::identity_mismatch, std::string("the client asked for the server name '") +
+                                                         (asked != nullptr ? asked : "") + "', not '" +
+                                                         options.server_name + "'");
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
-  *alert = SSL_AD_HANDSHAKE_FAILURE;  // what a refused certificate gets
-  return SSL_TLSEXT_ERR_ALERT_FATAL;
+  if (!verdict.enrolment || verdict.place) return SSL_TLSEXT_ERR_OK;
+  auto place = options.enrolment->admit(verdict.remote);
+  if (!place) {
+    verdict.refusal = std::move(place.error());
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
+  verdict.place = std::move(*place);
+  return SSL_TLSEXT_ERR_OK;
+}
+
+int TlsContext::State::answer_status(SSL* ssl, void* self) {
+  auto& context = *static_cast<State*>(self);
+  const std::lock_guard lock(context.staple_mutex);
+  if (context.staple.empty()) return SSL_TLSEXT_ERR_NOACK;
+  void* copy = OPENSSL_memdup(context.staple.data(), context.staple.size());  // OpenSSL's from here on
+  if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(context.staple.size()));
+  return SSL_TLSEXT_ERR_OK;
+}
+
+// OpenSSL sends an alert of our choice only from within a callback, and after the handshake it has none but this one:
+// a session ticket's extension. None is ever added.
+int TlsContext::State::veto(SSL* ssl, unsigned, unsigned, const unsigned char**, std::size_t*, X509*, std::size_t,
+                            int* alert, void*) {
+  const Verdict* verdict = verdict_of(ssl);
+  if (verdict == nullptr || !verdict->refusal) return 0;
+  *alert = the_alert;
+  return -1;
+}
+
+// Of what follows the handshake only key updates and, at a client, tickets come here; application data does not.
+void TlsContext::State::watch(const SSL* ssl, int where, int) {
+  if ((where & SSL_CB_LOOP) == 0) return;
+  Verdict* verdict = verdict_of(ssl);
+  if (verdict == nullptr || !verdict->concluded || ++verdict->afterwards <= most_afterwards) return;
+  ::shutdown(verdict->descriptor, SHUT_RDWR);
 }
 
 int TlsContext::State::remember(SSL* ssl, SSL_SESSION* session) {
   State& self = of(SSL_get_SSL_CTX(ssl));
   Verdict* verdict = verdict_of(ssl);
   if (verdict == nullptr) return 0;
-  // On a resumed connection a server makes the next session before the handshake returns to us.
-  if (self.options.judge && SSL_session_reused(ssl) == 1 && !verdict->identity && !verdict->refusal) {
-    self.judge(SSL_get0_peer_certificate(ssl), SSL_get_peer_cert_chain(ssl), *verdict);
+  if (verdict->enrolment || (self.options.judge && !verdict->identity)) return 0;
+  if (self.side == TlsSide::client) {
+    // A resumed handshake brings no staple.
+    const std::string staple = staple_of(ssl);
+    SSL_SESSION_set1_ticket_appdata(session, staple.data(), staple.size());
   }
-  if (self.options.judge && !verdict->identity) return 0;
   std::string key = self.side == TlsSide::client ? verdict->expected : SessionCache::id_of(session);
   self.sessions.put(std::move(key), session, verdict->identity ? verdict->identity->node.str() : std::string{});
   return 1;  // the cache owns this reference now
@@ -193,6 +253,7 @@ int TlsContext::State::remember(SSL* ssl, SSL_SESSION* session) {
 
 SSL_SESSION* TlsContext::State::recall(SSL* ssl, const unsigned char* id, int size, int* copy) {
   *copy = 0;  // what is returned is already a reference of its own
+  if (verdict_of(ssl)->enrolment) return nullptr;
   return of(SSL_get_SSL_CTX(ssl)).sessions.get({reinterpret_cast<const char*>(id), static_cast<std::size_t>(size)});
 }
 
@@ -205,7 +266,12 @@ void TlsContext::State::set_up_server() {
   unsigned char id[SSL_MAX_SID_CTX_LENGTH];
   RAND_bytes(id, sizeof id);
   SSL_CTX_set_session_id_context(ctx.get(), id, sizeof id);
-  SSL_CTX_set_num_tickets(ctx.get(), options.session_cache == 0 ? 0 : 1);
+  SSL_CTX_set_num_tickets(ctx.get(), 0);  // conclude() gives one to whom it has accepted
+  SSL_CTX_set_client_hello_cb(ctx.get(), greet, this);
+  SSL_CTX_set_tlsext_status_cb(ctx.get(), answer_status);
+  SSL_CTX_set_tlsext_status_arg(ctx.get(), this);
+  SSL_CTX_add_custom_ext(ctx.get(), veto_extension, SSL_EXT_TLS1_3_ONLY | SSL_EXT_TLS1_3_NEW_SESSION_TICKET, veto,
+                         nullptr, nullptr, nullptr, nullptr);
   SSL_CTX_sess_set_get_cb(ctx.get(), recall);
   SSL_CTX_sess_set_remove_cb(ctx.get(), drop);
   SSL_CTX_set_tlsext_servername_callback(ctx.get(), check_name);
@@ -230,8 +296,13 @@ void TlsContext::State::set_up() {
   SSL_CTX_set_session_cache_mode(c,
                                  (server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT) | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(c, remember);
+  SSL_CTX_set_max_cert_list(c, longest_certificate_message);
+  SSL_CTX_set1_groups_list(c, groups);
+  SSL_CTX_set_info_callback(c, watch);
+  if (!server) SSL_CTX_set_tlsext_status_type(c, TLSEXT_STATUSTYPE_ocsp);
   if (options.judge) {
-    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+    // OpenSSL's own refusal of a missing certificate is an alert of its own: conclude() refuses it instead.
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_cert_verify_callback(c, verify, this);
   } else {
     SSL_CTX_set_verify(c, SSL_VERIFY_NONE, nullptr);
@@ -269,60 +340,52 @@ const TlsOptions& TlsContext::options() const { return state_->options; }
 TlsSide TlsContext::side() const { return state_->side; }
 void TlsContext::forget_sessions(const NodeId& node) { state_->sessions.forget(node.str()); }
 
+void TlsContext::staple(std::string response) {
+  const std::lock_guard lock(state_->staple_mutex);
+  state_->staple = std::move(response);
+}
+
+// A client may hold its last message back until an anchor or a pin has been replaced; what counts is the judgement of
+// this moment.
+void TlsContext::State::judge_at_end(SSL* ssl, Verdict& verdict) const {
+  const bool resumed = SSL_session_reused(ssl) == 1;
+  X509* leaf = SSL_get0_peer_certificate(ssl);
+  if (handshake_too_long(ssl)) {
+    verdict.refusal.emplace(Code::payload_too_large, "the handshake is too long");
+  } else if (verdict.enrolment) {
+    if (leaf == nullptr) verdict.refusal.emplace(Code::identity_mismatch, "no certificate was presented");
+    if (resumed) verdict.refusal.emplace(Code::internal, "enrolment on a resumed connection");
+  } else if (options.judge && (resumed || side == TlsSide::server)) {
+    judge(ssl, leaf, SSL_get_peer_cert_chain(ssl), verdict);
+  }
+}
+
+Result<void> TlsContext::conclude(SSL* ssl, Verdict& verdict) const {
+  State& state = *state_;
+  const bool server = state.side == TlsSide::server;
+  const bool resumed = SSL_session_reused(ssl) == 1;
+  const std::string key = server ? SessionCache::id_of(SSL_get_session(ssl)) : verdict.expected;
+  state.judge_at_end(ssl, verdict);
+  if (server && (verdict.refusal || (state.options.session_cache > 0 && !verdict.enrolment))) {
+    // The ticket, or in its place the alert; what cannot be written now leaves with the first answer.
+    ERR_clear_error();
+    if (SSL_new_session_ticket(ssl) == 1) SSL_do_handshake(ssl);
+    ERR_clear_error();
+  }
+  verdict.concluded = true;
+  if (!verdict.refusal) return {};
+  verdict.identity.reset();
+  if (resumed) state.sessions.drop(key);
+  return fail(*verdict.refusal);
+}
+
 Result<void> TlsContext::judge_again(SSL* ssl, Verdict& verdict) const {
-  if (!state_->options.judge) return {};
-  if (!verdict.identity && !verdict.refusal) {
-    state_->judge(SSL_get0_peer_certificate(ssl), SSL_get_peer_cert_chain(ssl), verdict);
-  }
-  if (verdict.identity) return {};
-  if (state_->side == TlsSide::server) {
-    state_->sessions.drop(SessionCache::id_of(SSL_get_session(ssl)));
-  } else {
-    state_->sessions.drop(verdict.expected);
-  }
+  if (!state_->options.judge || verdict.enrolment) return {};
+  state_->judge(ssl, SSL_get0_peer_certificate(ssl), SSL_get_peer_cert_chain(ssl), verdict);
+  if (!verdict.refusal) return {};
   return fail(*verdict.refusal);
 }
 
 SSL_SESSION* TlsContext::session_for(const std::string& name) const { return state_->sessions.get(name); }
-
-Result<SslHandle> begin_tls(const TlsContext& context, int descriptor, Verdict& verdict) {
-  ERR_clear_error();
-  SslHandle ssl(SSL_new(context.native()));
-  if (!ssl || SSL_set_fd(ssl.get(), descriptor) != 1 || SSL_set_ex_data(ssl.get(), verdict_index(), &verdict) != 1) {
-    return fail(tls_error("starting TLS"));
-  }
-  if (context.side() == TlsSide::server) {
-    SSL_set_accept_state(ssl.get());
-    return ssl;
-  }
-  SSL_set_connect_state(ssl.get());
-  if (!verdict.expected.empty() && !is_address(verdict.expected)) {
-    if (SSL_set_tlsext_host_name(ssl.get(), verdict.expected.c_str()) != 1)
-      return fail(tls_error("setting the server name"));
-  }
-  if (SSL_SESSION* session = context.session_for(verdict.expected)) {
-    SSL_set_session(ssl.get(), session);
-    SSL_SESSION_free(session);
-  }
-  return ssl;
-}
-
-Result<void> judge_finished(const TlsContext& context, SSL* ssl, Verdict& verdict) {
-  // OpenSSL asks the judge when the certificate arrives. A client may hold its last message back until an anchor or a
-  // pin has been replaced; what counts is the judgement at the end.
-  if (SSL_session_reused(ssl) != 1 && context.side() == TlsSide::client) return {};
-  verdict.identity.reset();
-  return context.judge_again(ssl, verdict);
-}
-
-Error tls_error(std::string_view doing) {
-  const unsigned long first = ERR_get_error();
-  ERR_clear_error();
-  if (first == 0) return {Code::io_error, std::string(doing) + ": the connection was closed"};
-  const char* reason = ERR_reason_error_string(first);
-  const std::string why = std::string(doing) + ": " + (reason != nullptr ? reason : "unknown OpenSSL error");
-  const bool alert = ERR_GET_LIB(first) == ERR_LIB_SSL && ERR_GET_REASON(first) >= SSL_AD_REASON_OFFSET;
-  return {alert ? Code::peer_refused : Code::io_error, why};
-}
 
 }  // namespace fedgate::net

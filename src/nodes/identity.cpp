@@ -53,6 +53,13 @@ bool is_pin(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+/// `RESOURCE/CAPABILITY`
+bool is_read(std::string_view text) {
+  const auto slash = text.rfind('/');
+  return slash != std::string_view::npos && ResourceId::parse(text.substr(0, slash)) &&
+         CapabilityId::parse(text.substr(slash + 1));
+}
+
 std::string shortened(std::string_view text) { return std::string(text.substr(0, 100)); }
 
 }  // namespace
@@ -71,14 +78,17 @@ Result<void> check_form(const Node& node) {
     return refuse("alias \"" + shortened(node.alias) + "\": at most 64 letters, digits, '_' and '-'");
   for (const auto& pin : node.pins)
     if (!is_pin(pin)) return refuse("pin \"" + shortened(pin) + "\": a SHA-256 in 64 lower-case hex digits");
+  for (const auto& read : node.reads)
+    if (!is_read(read)) return refuse("reads \"" + shortened(read) + "\": write RESOURCE/CAPABILITY");
   if (node.trust_level == TrustLevel::trusted && node.trust_anchors.empty())
     return refuse("it cannot be trusted without a trust anchor: give the certificate of its CA");
   return {};
 }
 
-Names::Names(const NodeId& own_id) {
+Names::Names(const NodeId& own_id, std::span<const Domain> own_domains) {
   names_.emplace(own_id.str(), "this gateway");
   domains_.emplace(own_id.str(), "this gateway");
+  for (const auto& domain : own_domains) domains_.emplace(domain.str(), "this gateway (node.principal_domains)");
 }
 
 Result<void> Names::claim(const Node& node) {

@@ -4,6 +4,7 @@
 // name that two nodes shared would let one speak for the other's people. Plain values, any thread.
 #pragma once
 
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -15,13 +16,14 @@ namespace fedgate::nodes {
 /// "node orgb.example (/etc/fedgate/fedgate.yaml:12)"
 std::string described(const Node& node);
 
-/// Endpoints, alias, pins; an anchor where it is trusted. Code::bad_request.
+/// Endpoints, alias, pins, reads; an anchor where it is trusted. Code::bad_request.
 Result<void> check_form(const Node& node);
 
 /// Who has which id, alias and principal domain.
 class Names {
  public:
-  explicit Names(const NodeId& own_id);
+  /// Ours are taken.
+  Names(const NodeId& own_id, std::span<const Domain> own_domains);
   /// Code::conflict where something is claimed already; then nothing of `node` is.
   Result<void> claim(const Node& node);
 

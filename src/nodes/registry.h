@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The registry of nodes: the database's rows, what YAML defines reconciled into them, published as one
-// immutable table. Changes are written first and published after, so what a command reports is what will be
-// there after a restart; every worker sees a change at its next request. Functions that change block (they
-// write to the store): call them on the WorkerPool. Reading the table: any thread.
+// The registry of nodes: the database's rows, what YAML defines reconciled into them, published as one immutable
+// table; every worker sees a change at its next request. What widens is written first and published after, so that
+// what a command reports is what will be there after a restart. What narrows is published first, whatever the
+// database does, and then written as soon as that can be done; until then it lies over every table that is
+// published. Owned by the composition root. Reading the table: any thread. narrow() and narrow_to() never wait for the
+// database; the other functions that change block on it: call them on the WorkerPool.
 #pragma once
 
 #include <functional>
@@ -11,10 +13,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/log.h"
@@ -22,55 +22,55 @@
 #include "fedgate/clock.h"
 #include "fedgate/node.h"
 #include "fedgate/result.h"
+#include "nodes/changes.h"
+#include "nodes/node_table.h"
+#include "nodes/reconcile.h"
+#include "nodes/revocations.h"
 #include "store/store.h"
 
 namespace fedgate::nodes {
 
-class NodeTable {
- public:
-  explicit NodeTable(std::vector<Node> nodes);
-  [[nodiscard]] const Node* find(const NodeId& id) const;
-  /// By id or by alias.
-  [[nodiscard]] const Node* find_named(std::string_view id_or_alias) const;
-  /// Ordered by id.
-  [[nodiscard]] const std::vector<Node>& all() const { return nodes_; }
-
- private:
-  std::vector<Node> nodes_;
-  std::unordered_map<std::string, std::size_t> by_name_;
+/// What a node may show and say, as an operator has approved it.
+struct Credentials {
+  std::vector<std::string> endpoints, trust_anchors, pins;
+  std::vector<Domain> principal_domains;
 };
 
-/// What an operator may change of a node that exists.
+/// What an operator may give to a node that exists; for what is taken away see Narrowing.
 struct NodeChange {
-  std::optional<bool> enabled{};
-  std::optional<TrustLevel> trust_level{};
+  bool enable = false;
+  std::optional<TrustLevel> trust_level{};  ///< not lower than it is
   std::optional<std::uint64_t> rate_limit_per_hour{};
+  std::optional<Credentials> credentials{};  ///< in place of those that it has; not where YAML defines the node
   bool reinstate = false;  ///< with trust_level: also from `revoked`; for `trust approve --reinstate` alone
 };
 
-/// In a node's metadata while it is disabled: who did it, `operator` or `configuration`. What an operator has
-/// disabled only an operator enables; what YAML has disabled YAML enables.
-inline constexpr std::string_view disabled_by = "fedgate.disabled_by";
-
 class Registry {
  public:
-  Registry(store::Store& store, NodeId own_id, const Clock& clock, const log::Logger& log);
+  Registry(store::Store& store, NodeId own_id, Revocations& revocations, const Clock& clock, const log::Logger& log);
 
-  /// Loads the table and reconciles `configured` into it: new ones are inserted as trusted (an anchor in YAML is
-  /// the operator's decision), changed ones updated, ones that YAML no longer names are kept as operator-defined
-  /// and disabled, and said so. A row that is `revoked` stays revoked, whatever YAML says; `enabled=false` set by a
-  /// command stays; YAML's `enabled: false` always holds. Aliases and principal domains must be unique among enabled
-  /// nodes. On an error the table stays as it was.
-  Result<void> load(std::span<const Node> configured);
+  /// Loads the table and reconciles the configuration into it (reconcile.h). On an error nothing is wider than before;
+  /// what the configuration takes away is in force, unless it is the configuration that is wrong.
+  Result<void> load(const Configured& configured);
 
-  /// Code::conflict where the id exists or is our own, or where an alias or a principal domain is another node's;
+  /// Takes away at once, in memory: no waiting, neither for the database nor for another command that does. A
+  /// revocation is on stable storage when this returns, unless waiting() says otherwise. The node as it is now, or as
+  /// it was before it was removed. Code::node_not_found; Code::conflict for removing a node that YAML defines, naming
+  /// file and line, or one that is revoked: with its row the revocation would be forgotten.
+  Result<Node> narrow(std::string_view id_or_alias, const Narrowing& by);
+  /// The same for all that a configuration takes away; Code::conflict, Code::bad_request where it is wrong.
+  Result<void> narrow_to(const Configured& configured);
+
+  /// Code::conflict where the id exists or is our own, or where an alias or a principal domain is another's or ours;
   /// Code::bad_request where an endpoint is not https, or where it is to be trusted and has no anchor.
   Result<Node> add(Node node);
   /// Code::node_not_found; Code::conflict for what only YAML or only `--reinstate` may change.
   Result<Node> change(std::string_view id_or_alias, const NodeChange& change);
-  /// Refused, naming file and line, for a node that YAML defines; refused for one that is revoked: with its row the
-  /// revocation would be forgotten.
-  Result<void> remove(std::string_view id_or_alias);
+
+  /// Writes what waits, and publishes what others have changed in the database.
+  Result<void> refresh();
+  /// What has been taken away from whom, or given back, and is not on stable storage yet. Any thread, at once.
+  [[nodiscard]] std::vector<NodeId> waiting() const;
 
   [[nodiscard]] const Snapshot<NodeTable>& table() const { return table_; }
   /// Called after each publication, on the thread that changed it, one at a time: (old, new). Set before load(). A
@@ -78,17 +78,35 @@ class Registry {
   void on_change(std::function<void(const NodeTable&, const NodeTable&)> listener);
 
  private:
-  /// The store's rows by id, our own apart (somebody has changed node.id: it must not be its own peer).
-  Result<std::map<NodeId, Node>> stored() const;
-  Result<void> put(std::map<NodeId, Node>& nodes, Node node);
-  void publish(const std::map<NodeId, Node>& nodes);
+  Result<Rows> stored() const;
+  Result<Rows> settled();
+  Result<void> write(Rows& rows, const NodeId& id, const Narrowing& by);
+  Result<void> keep_revoked(Rows& rows);
+  Result<void> write_changes(const Rows& before, Rows& after, WallTime now);
+  Result<Node> changed(const Rows& rows, const Node& row, const NodeChange& change);
+  Result<void> put(Rows& rows, Node node);
+  void replace(Rows rows);
+  void publish();
+  [[nodiscard]] WallTime later_than_reinstatement(const Node& node) const;
+  [[nodiscard]] WallTime later_than_revocation(const NodeId& id) const;
+
   store::Store& store_;
-  NodeId own_id_;
+  const NodeId own_id_;
+  Revocations& revocations_;
   const Clock& clock_;
   const log::Logger& log_;
-  std::mutex mutex_;  // one change at a time
+
+  // One at a time with the database. Never taken under mutex_, and narrow() does not take it at all.
+  std::mutex storing_;
+  std::vector<Domain> own_domains_;
+  bool loaded_ = false;
+
+  std::mutex mutex_;  // guards what follows; held for no longer than a publication takes
+  Rows rows_;         // as the database has them, so far as we know
+  std::map<NodeId, Narrowing> pending_;
   std::vector<std::function<void(const NodeTable&, const NodeTable&)>> listeners_;
   Snapshot<NodeTable> table_;
+  Snapshot<std::vector<NodeId>> waiting_;  // the keys of pending_
 };
 
 }  // namespace fedgate::nodes

@@ -41,8 +41,10 @@ Result<Route> StaticRoutes::to(const Entry& entry, const Invocation& invocation,
     const bool usable = entry.level == TrustLevel::trusted && entry.enabled;
     return fail(usable ? Code::peer_unreachable : Code::node_not_trusted, std::move(problem));
   }
-  const bool read =
-      !entry.reads.empty() && entry.reads.contains(invocation.resource.str() + "/" + invocation.capability.str());
+  // In an entry the capability is what follows the last '/'. One with a '/' of its own cannot be listed: the entry
+  // would mean another resource's capability as well.
+  const bool read = !entry.reads.empty() && invocation.capability.view().find('/') == std::string_view::npos &&
+                    entry.reads.contains(invocation.resource.str() + "/" + invocation.capability.str());
   return Route{entry.node, entry.endpoints.front(), read ? Access::read : Access::write, std::string(why)};
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "store/change_listener.h"
 #include "store/postgres_values.h"
 #include "store/rows.h"
 
@@ -15,8 +16,13 @@ using Again = PostgresConnection::Again;
 
 // Any constant will do, as long as every fedgate takes the same: "fedgate" in ASCII.
 constexpr std::string_view lock_schema = "SELECT pg_advisory_xact_lock(28821961933288549)";
+// The same for transactions: one at a time over all replicas.
+constexpr std::string_view lock_transaction = "SELECT pg_advisory_xact_lock(28821961933288550)";
 constexpr std::chrono::minutes migration_time{30};
 
+constexpr const char* nodes_version_sql =
+    "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(node_id || ' ' || xmin::text, 0)), 0) "
+    "FROM federation_nodes";
 constexpr const char* put_node_statement = "put_node";
 constexpr const char* remove_node_statement = "remove_node";
 constexpr const char* position_statement = "audit_position";
@@ -78,7 +84,7 @@ NodeRow read_node(const pqxx::row& from) {
   row.node_id = at.text(), row.name = at.text(), row.alias = at.text();
   row.endpoint = at.optional_text(), row.further_endpoints = at.text();
   row.trust_anchor_cert = at.optional_text(), row.further_trust_anchors = at.text();
-  row.pins = at.text(), row.principal_domains = at.text(), row.resources = at.text();
+  row.pins = at.text(), row.spiffe_id = at.text(), row.principal_domains = at.text(), row.resources = at.text();
   row.reads = at.text(), row.trust_level = at.text();
   row.enabled = at.as<bool>();
   row.source = at.text(), row.defined_at = at.text();
@@ -91,7 +97,8 @@ NodeRow read_node(const pqxx::row& from) {
 
 void write_node(Values& to, const NodeRow& row) {
   to.add(row.node_id), to.add(row.name), to.add(row.alias), to.add(row.endpoint), to.add(row.further_endpoints);
-  to.add(row.trust_anchor_cert), to.add(row.further_trust_anchors), to.add(row.pins), to.add(row.principal_domains);
+  to.add(row.trust_anchor_cert), to.add(row.further_trust_anchors), to.add(row.pins), to.add(row.spiffe_id);
+  to.add(row.principal_domains);
   to.add(row.resources), to.add(row.reads), to.add(row.trust_level), to.add(row.enabled), to.add(row.source),
       to.add(row.defined_at);
   to.add(row.rate_limit_per_hour), to.add(row.metadata), to.add(row.trusted_since), to.add(row.last_seen);
@@ -134,11 +141,49 @@ void copy_audit(pqxx::transaction_base& transaction, const std::string& table, s
   stream.complete();
 }
 
+/// Heard by the other replicas when the transaction is committed, and by us.
+void tell_others(pqxx::work& work) { work.exec0(std::string("NOTIFY ") + nodes_channel); }
+
 void prepare_statements(pqxx::connection& connection) {
   connection.prepare(put_node_statement, upsert_node_sql());
   connection.prepare(remove_node_statement, "DELETE FROM federation_nodes WHERE node_id = $1");
   connection.prepare(position_statement, "SELECT max(log_index) FROM audit_events WHERE log = $1");
 }
+
+class PostgresRow final : public Row {
+ public:
+  explicit PostgresRow(const pqxx::row& row) : row_(row) {}
+  [[nodiscard]] std::string text(int column) const override { return {row_[column].c_str(), row_[column].size()}; }
+  [[nodiscard]] std::int64_t number(int column) const override { return row_[column].as<std::int64_t>(0); }
+  [[nodiscard]] std::optional<WallTime> time(int column) const override {
+    if (row_[column].is_null()) return std::nullopt;
+    return WallTime(std::chrono::microseconds(row_[column].as<std::int64_t>()));
+  }
+
+ private:
+  const pqxx::row& row_;
+};
+
+class PostgresTransaction final : public Transaction {
+ public:
+  explicit PostgresTransaction(pqxx::work& work) : work_(work) {}
+  std::int64_t run(const std::string& sql, std::span<const Parameter> parameters) override {
+    return execute(sql, parameters).affected_rows();
+  }
+  void read(const std::string& sql, std::span<const Parameter> parameters,
+            const std::function<void(const Row&)>& row) override {
+    for (const auto& one : execute(sql, parameters)) row(PostgresRow(one));
+  }
+  [[nodiscard]] std::string selected(std::string_view columns) const override { return readable(columns); }
+
+ private:
+  pqxx::result execute(const std::string& sql, std::span<const Parameter> parameters) {
+    Values values;
+    for (const auto& parameter : parameters) std::visit([&](const auto& value) { values.add(value); }, parameter);
+    return work_.exec_params(sql, pqxx::prepare::make_dynamic_params(values.list()));
+  }
+  pqxx::work& work_;
+};
 
 }  // namespace
 
@@ -215,6 +260,15 @@ Result<std::vector<Node>> PostgresStore::nodes() {
                          });
 }
 
+// A row's xmin is the transaction that wrote it: replicas' clocks do not matter.
+Result<std::string> PostgresStore::nodes_version() {
+  const std::lock_guard lock(mutex_);
+  return connection_.run("looking for changed nodes", Again::safe,
+                         [&](pqxx::connection& connection) -> Result<std::string> {
+                           return pqxx::nontransaction(connection).exec1(nodes_version_sql)[0].as<std::string>();
+                         });
+}
+
 Result<void> PostgresStore::put_node(const Node& node) {
   const auto row = to_row(node);
   if (!row) return fail(row.error());
@@ -225,6 +279,7 @@ Result<void> PostgresStore::put_node(const Node& node) {
                          [&](pqxx::connection& connection) -> Result<void> {
                            pqxx::work work(connection);
                            work.exec_prepared(put_node_statement, pqxx::prepare::make_dynamic_params(values.list()));
+                           tell_others(work);
                            work.commit();
                            return {};
                          });
@@ -235,8 +290,21 @@ Result<bool> PostgresStore::remove_node(const NodeId& id) {
   return connection_.run("removing node " + id.str(), Again::unsafe, [&](pqxx::connection& connection) -> Result<bool> {
     pqxx::work work(connection);
     const auto gone = work.exec_prepared(remove_node_statement, id.str()).affected_rows();
+    tell_others(work);
     work.commit();
     return gone > 0;
+  });
+}
+
+Result<void> PostgresStore::transact(std::string_view what, const std::function<Result<void>(Transaction&)>& work) {
+  const std::lock_guard lock(mutex_);
+  return connection_.run(what, Again::safe, [&](pqxx::connection& connection) -> Result<void> {
+    pqxx::work open(connection);
+    open.exec(std::string(lock_transaction));
+    PostgresTransaction transaction(open);
+    if (auto done = work(transaction); !done) return done;
+    open.commit();
+    return {};
   });
 }
 

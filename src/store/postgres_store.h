@@ -21,8 +21,10 @@ class PostgresStore final : public VersionedStore {
   [[nodiscard]] std::string_view kind() const override { return "postgresql"; }
   Result<void> ping() override;
   Result<std::vector<Node>> nodes() override;
+  Result<std::string> nodes_version() override;
   Result<void> put_node(const Node& node) override;
   Result<bool> remove_node(const NodeId& id) override;
+  Result<void> transact(std::string_view what, const std::function<Result<void>(Transaction&)>& work) override;
   Result<void> append_audit(std::span<const AuditRow> rows) override;
   Result<std::optional<std::uint64_t>> audit_position(const std::string& log) override;
   Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;

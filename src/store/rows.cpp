@@ -82,8 +82,9 @@ class Reader {
 
 bool holds_nul(const Node& node) {
   const auto nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-  return nul(node.name) || nul(node.alias) || nul(node.defined_at) || std::ranges::any_of(node.endpoints, nul) ||
-         std::ranges::any_of(node.trust_anchors, nul) || std::ranges::any_of(node.pins, nul) ||
+  return nul(node.name) || nul(node.alias) || nul(node.defined_at) || nul(node.spiffe_id) ||
+         std::ranges::any_of(node.endpoints, nul) || std::ranges::any_of(node.trust_anchors, nul) ||
+         std::ranges::any_of(node.pins, nul) ||
          std::ranges::any_of(node.metadata, [&](const auto& entry) { return nul(entry.first) || nul(entry.second); });
 }
 
@@ -102,7 +103,7 @@ Result<NodeRow> to_row(const Node& node) {
   row.name = node.name;
   row.alias = node.alias;
   try {
-    (void)Json(node.name + node.alias + node.defined_at).dump();  // refuses what is not UTF-8
+    (void)Json(node.name + node.alias + node.defined_at + node.spiffe_id).dump();  // refuses what is not UTF-8
     const auto endpoints = split(node.endpoints);
     const auto anchors = split(node.trust_anchors);
     (void)Json(endpoints.first.value_or("") + anchors.first.value_or("")).dump();
@@ -111,6 +112,7 @@ Result<NodeRow> to_row(const Node& node) {
     row.trust_anchor_cert = anchors.first;
     row.further_trust_anchors = anchors.further.dump();
     row.pins = Json(node.pins).dump();
+    row.spiffe_id = node.spiffe_id;
     row.reads = Json(node.reads).dump();
     row.metadata = Json(node.metadata).dump();
   } catch (const Json::type_error&) {
@@ -148,6 +150,7 @@ Result<Node> from_row(const NodeRow& row) {
   node.trust_anchors = reader.list("further_trust_anchors", row.further_trust_anchors);
   if (row.trust_anchor_cert) node.trust_anchors.insert(node.trust_anchors.begin(), *row.trust_anchor_cert);
   node.pins = reader.list("pins", row.pins);
+  node.spiffe_id = row.spiffe_id;
   node.principal_domains = reader.names<Domain>("principal_domains", row.principal_domains);
   node.resources = reader.names<ResourceId>("resources", row.resources);
   node.reads = reader.list("reads", row.reads);

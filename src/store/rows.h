@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "fedgate/node.h"
@@ -25,7 +24,7 @@ struct NodeRow {
   std::optional<std::string> endpoint;
   std::string further_endpoints;
   std::optional<std::string> trust_anchor_cert;
-  std::string further_trust_anchors, pins, principal_domains, resources, reads, trust_level;
+  std::string further_trust_anchors, pins, spiffe_id, principal_domains, resources, reads, trust_level;
   bool enabled = false;
   std::string source, defined_at;
   std::optional<std::int64_t> rate_limit_per_hour;
@@ -39,7 +38,7 @@ Result<Node> from_row(const NodeRow& row);
 
 /// In the order of NodeRow's members.
 inline constexpr std::string_view node_columns =
-    "node_id, name, alias, endpoint, further_endpoints, trust_anchor_cert, further_trust_anchors, pins, "
+    "node_id, name, alias, endpoint, further_endpoints, trust_anchor_cert, further_trust_anchors, pins, spiffe_id, "
     "principal_domains, resources, reads, trust_level, enabled, source, defined_at, rate_limit_per_hour, metadata, "
     "trusted_since, last_seen, created_at, updated_at";
 /// `INSERT … ON CONFLICT … DO UPDATE` of node_columns, created_at apart.
@@ -62,7 +61,6 @@ inline constexpr std::string AuditRow::* audit_texts[] = {
     &AuditRow::policy_id,     &AuditRow::outcome,       &AuditRow::error_code, &AuditRow::correlation_id,
     &AuditRow::source_node,   &AuditRow::target_node};
 
-using Parameter = std::variant<std::string, std::int64_t, WallTime>;
 struct Select {
   std::string sql;
   std::vector<Parameter> parameters;

@@ -103,7 +103,8 @@ class Binder {
 void bind_node(SQLite::Statement& statement, const NodeRow& row) {
   Binder bind(statement);
   bind(row.node_id), bind(row.name), bind(row.alias), bind(row.endpoint), bind(row.further_endpoints);
-  bind(row.trust_anchor_cert), bind(row.further_trust_anchors), bind(row.pins), bind(row.principal_domains);
+  bind(row.trust_anchor_cert), bind(row.further_trust_anchors), bind(row.pins), bind(row.spiffe_id);
+  bind(row.principal_domains);
   bind(row.resources), bind(row.reads), bind(row.trust_level), bind(std::int64_t{row.enabled}), bind(row.source),
       bind(row.defined_at);
   bind(row.rate_limit_per_hour), bind(row.metadata), bind(row.trusted_since), bind(row.last_seen);
@@ -118,8 +119,8 @@ NodeRow read_node(SQLite::Statement& at) {
   row.endpoint = optional_text(at.getColumn(i++));
   row.further_endpoints = text();
   row.trust_anchor_cert = optional_text(at.getColumn(i++));
-  row.further_trust_anchors = text(), row.pins = text(), row.principal_domains = text(), row.resources = text(),
-  row.reads = text();
+  row.further_trust_anchors = text(), row.pins = text(), row.spiffe_id = text(), row.principal_domains = text(),
+  row.resources = text(), row.reads = text();
   row.trust_level = text();
   row.enabled = at.getColumn(i++).getInt() != 0;
   row.source = text(), row.defined_at = text();
@@ -182,6 +183,42 @@ class Writing {
  private:
   SQLite::Database& database_;
   bool done_ = false;
+};
+
+class SqliteRow final : public Row {
+ public:
+  explicit SqliteRow(SQLite::Statement& at) : at_(at) {}
+  [[nodiscard]] std::string text(int column) const override { return at_.getColumn(column).getString(); }
+  [[nodiscard]] std::int64_t number(int column) const override { return at_.getColumn(column).getInt64(); }
+  [[nodiscard]] std::optional<WallTime> time(int column) const override { return optional_time(at_.getColumn(column)); }
+
+ private:
+  SQLite::Statement& at_;
+};
+
+class SqliteTransaction final : public Transaction {
+ public:
+  explicit SqliteTransaction(SQLite::Database& database) : database_(database) {}
+  std::int64_t run(const std::string& sql, std::span<const Parameter> parameters) override {
+    SQLite::Statement statement(database_, sql);
+    bind_all(statement, parameters);
+    return statement.exec();
+  }
+  void read(const std::string& sql, std::span<const Parameter> parameters,
+            const std::function<void(const Row&)>& row) override {
+    SQLite::Statement statement(database_, sql);
+    bind_all(statement, parameters);
+    const SqliteRow at(statement);
+    while (statement.executeStep()) row(at);
+  }
+  [[nodiscard]] std::string selected(std::string_view columns) const override { return std::string(columns); }
+
+ private:
+  static void bind_all(SQLite::Statement& statement, std::span<const Parameter> parameters) {
+    Binder bind(statement);
+    for (const auto& parameter : parameters) std::visit(bind, parameter);
+  }
+  SQLite::Database& database_;
 };
 
 }  // namespace
@@ -299,6 +336,16 @@ Result<bool> SqliteStore::remove_node(const NodeId& id) {
     SQLite::Statement remove(database_, "DELETE FROM federation_nodes WHERE node_id = ?");
     remove.bindNoCopy(1, id.str());
     return remove.exec() > 0;
+  });
+}
+
+Result<void> SqliteStore::transact(std::string_view what, const std::function<Result<void>(Transaction&)>& work) {
+  return guarded(what, [&]() -> Result<void> {
+    Writing writing(database_);
+    SqliteTransaction transaction(database_);
+    if (auto done = work(transaction); !done) return done;
+    writing.commit();
+    return {};
   });
 }
 

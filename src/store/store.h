@@ -8,10 +8,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "fedgate/clock.h"
@@ -59,6 +62,30 @@ struct MigrationStatus {
   std::string applied_at;
 };
 
+/// A value for a placeholder ($1, $2, … in the order in which they first stand) or from a column.
+using Parameter = std::variant<std::string, std::int64_t, WallTime>;
+
+/// One row that was read, by column from 0. A column that is NULL: an empty text, 0, nothing.
+class Row {
+ public:
+  virtual ~Row() = default;
+  [[nodiscard]] virtual std::string text(int column) const = 0;
+  [[nodiscard]] virtual std::int64_t number(int column) const = 0;
+  [[nodiscard]] virtual std::optional<WallTime> time(int column) const = 0;
+};
+
+/// An open transaction, for what must happen together: trust_records.h. SQL that both databases take.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+  /// How many rows it changed.
+  virtual std::int64_t run(const std::string& sql, std::span<const Parameter> parameters) = 0;
+  virtual void read(const std::string& sql, std::span<const Parameter> parameters,
+                    const std::function<void(const Row&)>& row) = 0;
+  /// A list of columns as it must be selected for Row to read its times (`…_at`).
+  [[nodiscard]] virtual std::string selected(std::string_view columns) const = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -72,10 +99,17 @@ class Store {
   virtual Result<int> migrate_down(int steps) = 0;
 
   virtual Result<std::vector<Node>> nodes() = 0;
+  /// Another text after each change of a node, whoever made it; empty: nobody else can make one.
+  virtual Result<std::string> nodes_version() = 0;
   /// Inserts or replaces by node_id; created_at of an existing row stays. Durable when it returns.
   virtual Result<void> put_node(const Node& node) = 0;
   /// False where there was none.
   virtual Result<bool> remove_node(const NodeId& id) = 0;
+
+  /// All of `work` or nothing: nothing where it returns an error, which is passed on. Excludes other transactions of
+  /// this kind, those of other replicas too. Where the connection breaks, nobody knows whether it was done: what is
+  /// done here must bear being done again.
+  virtual Result<void> transact(std::string_view what, const std::function<Result<void>(Transaction&)>& work) = 0;
 
   /// All or nothing; rows that are there already (same log and index) are left alone.
   virtual Result<void> append_audit(std::span<const AuditRow> rows) = 0;

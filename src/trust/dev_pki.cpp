@@ -24,17 +24,37 @@ Result<std::string> text_of(const BioPtr& bio) {
   return std::string(text, static_cast<std::size_t>(size));
 }
 
+/// `key` null: it is somebody else's.
 Result<CertificateAndKey> to_pem(X509* certificate, EVP_PKEY* key) {
   const BioPtr certificate_out(BIO_new(BIO_s_mem()));
-  const BioPtr key_out(BIO_new(BIO_s_secmem()));  // wiped when freed
-  if (!certificate_out || !key_out || PEM_write_bio_X509(certificate_out.get(), certificate) != 1 ||
-      PEM_write_bio_PKCS8PrivateKey(key_out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1)
-    return openssl_failed("writing a certificate and its key");
+  if (!certificate_out || PEM_write_bio_X509(certificate_out.get(), certificate) != 1)
+    return openssl_failed("writing a certificate");
   auto certificate_pem = text_of(certificate_out);
   if (!certificate_pem) return fail(certificate_pem.error());
+  if (key == nullptr) return CertificateAndKey{std::move(*certificate_pem), {}};
+  const BioPtr key_out(BIO_new(BIO_s_secmem()));  // wiped when freed
+  if (!key_out || PEM_write_bio_PKCS8PrivateKey(key_out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1)
+    return openssl_failed("writing a key");
   auto key_pem = text_of(key_out);
   if (!key_pem) return fail(key_pem.error());
   return CertificateAndKey{std::move(*certificate_pem), std::move(*key_pem)};
+}
+
+/// A new one, or that of the request that somebody else has signed with it. Of the request nothing but the key is
+/// taken: names and usages are the issuer's to state.
+Result<KeyPtr> key_for(const LeafRequest& request) {
+  if (request.csr_pem.empty()) {
+    KeyPtr key(EVP_EC_gen("P-256"));
+    if (!key) return openssl_failed("making a key");
+    return key;
+  }
+  const BioPtr input(BIO_new_mem_buf(request.csr_pem.data(), static_cast<int>(request.csr_pem.size())));
+  const Owned<X509_REQ, X509_REQ_free> csr(PEM_read_bio_X509_REQ(input.get(), nullptr, nullptr, nullptr));
+  if (!csr) return fail(Code::invalid_certificate, "no certificate request found: " + openssl_reason());
+  KeyPtr key(X509_REQ_get_pubkey(csr.get()));
+  if (!key || X509_REQ_verify(csr.get(), key.get()) != 1)
+    return fail(Code::invalid_certificate, "the certificate request is not signed with its own key");
+  return key;
 }
 
 bool set_serial(X509* certificate) {
@@ -67,18 +87,27 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) 
   return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-bool add_dns_names(X509* certificate, const std::vector<std::string>& names, bool critical) {
+bool add_name_of(GENERAL_NAMES* list, int type, const std::string& name) {
+  Owned<GENERAL_NAME, GENERAL_NAME_free> entry(GENERAL_NAME_new());
+  Owned<ASN1_IA5STRING, ASN1_IA5STRING_free> text(ASN1_IA5STRING_new());
+  if (list == nullptr || !entry || !text ||
+      ASN1_STRING_set(text.get(), name.data(), static_cast<int>(name.size())) != 1)
+    return false;
+  GENERAL_NAME_set0_value(entry.get(), type, text.release());
+  if (sk_GENERAL_NAME_push(list, entry.get()) == 0) return false;
+  static_cast<void>(entry.release());
+  return true;
+}
+
+bool add_names(X509* certificate, const LeafRequest& request) {
+  if (request.dns_names.empty() && request.spiffe_id.empty()) return true;
   const GeneralNamesPtr list(GENERAL_NAMES_new());
-  for (const auto& name : names) {
-    Owned<GENERAL_NAME, GENERAL_NAME_free> entry(GENERAL_NAME_new());
-    Owned<ASN1_IA5STRING, ASN1_IA5STRING_free> text(ASN1_IA5STRING_new());
-    if (!list || !entry || !text || ASN1_STRING_set(text.get(), name.data(), static_cast<int>(name.size())) != 1)
-      return false;
-    GENERAL_NAME_set0_value(entry.get(), GEN_DNS, text.release());
-    if (sk_GENERAL_NAME_push(list.get(), entry.get()) == 0) return false;
-    static_cast<void>(entry.release());
-  }
-  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, list.get(), critical ? 1 : 0, X509V3_ADD_DEFAULT) == 1;
+  for (const auto& name : request.dns_names)
+    if (!add_name_of(list.get(), GEN_DNS, name)) return false;
+  if (!request.spiffe_id.empty() && !add_name_of(list.get(), GEN_URI, request.spiffe_id)) return false;
+  // RFC 5280 section 4.2.1.6: critical where the subject is empty.
+  const int critical = request.common_name.empty() ? 1 : 0;
+  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, list.get(), critical, X509V3_ADD_DEFAULT) == 1;
 }
 
 const char* usages_of(const LeafRequest& request) {
@@ -100,29 +129,27 @@ bool fill_leaf(X509* certificate, X509* issuer, EVP_PKEY* key, const LeafRequest
          add_extension(certificate, issuer, NID_key_usage,
                        request.is_ca ? "critical,digitalSignature,keyCertSign" : "critical,digitalSignature") &&
          (usages == nullptr || add_extension(certificate, issuer, NID_ext_key_usage, usages)) &&
-         // RFC 5280 section 4.2.1.6: critical where the subject is empty.
-         (request.dns_names.empty() || add_dns_names(certificate, request.dns_names, request.common_name.empty())) &&
-         add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
+         add_names(certificate, request) && add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
          add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always");
 }
 
 }  // namespace
 
-Result<CertificateAndKey> make_dev_ca(const std::string& organisation, WallTime not_before,
-                                      std::chrono::hours lifetime) {
+Result<CertificateAndKey> make_dev_ca(const std::string& organisation, WallTime not_before, std::chrono::hours lifetime,
+                                      const std::string& name) {
   const ErrorQueueScope scope;
   const KeyPtr key(EVP_EC_gen("P-256"));
   const CertificatePtr made(X509_new());
   X509* certificate = made.get();
   if (!key || certificate == nullptr) return openssl_failed("making a CA key");
-  X509_NAME* name = X509_get_subject_name(certificate);
+  X509_NAME* subject = X509_get_subject_name(certificate);
   constexpr std::size_t longest_name = 64;  // X.520's upper bound, which OpenSSL enforces
   const bool done = X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
                     set_validity(certificate, not_before, lifetime) &&
                     (organisation.empty() ||
-                     add_name(name, NID_organizationName, std::string_view(organisation).substr(0, longest_name))) &&
-                    add_name(name, NID_commonName, "fedgate development CA") &&
-                    X509_set_issuer_name(certificate, name) == 1 && X509_set_pubkey(certificate, key.get()) == 1 &&
+                     add_name(subject, NID_organizationName, std::string_view(organisation).substr(0, longest_name))) &&
+                    add_name(subject, NID_commonName, std::string_view(name).substr(0, longest_name)) &&
+                    X509_set_issuer_name(certificate, subject) == 1 && X509_set_pubkey(certificate, key.get()) == 1 &&
                     add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
                     add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") &&
                     add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
@@ -140,58 +167,15 @@ Result<CertificateAndKey> issue_dev_leaf(const CertificateAndKey& ca, const Leaf
   X509* issuer = issuers->front().get();
   if (X509_check_private_key(issuer, issuer_key->get()) != 1)
     return fail(Code::invalid_certificate, "the CA's key does not belong to its certificate");
-  const KeyPtr key(EVP_EC_gen("P-256"));
+  const auto key = key_for(request);
+  if (!key) return fail(key.error());
   const CertificatePtr made(X509_new());
-  if (!key || !made || !fill_leaf(made.get(), issuer, key.get(), request) ||
-      X509_sign(made.get(), issuer_key->get(), EVP_sha256()) <= 0)
+  const bool own_digest = EVP_PKEY_get_base_id(issuer_key->get()) == EVP_PKEY_ED25519;
+  if (!made || !fill_leaf(made.get(), issuer, key->get(), request) ||
+      X509_sign(made.get(), issuer_key->get(), own_digest ? nullptr : EVP_sha256()) <= 0)
     return openssl_failed("issuing a certificate for " +
                           shown(request.dns_names.empty() ? request.common_name : request.dns_names.front()));
-  return to_pem(made.get(), key.get());
-}
-
-Result<CertificateFacts> certificate_facts(const std::string& pem) {
-  constexpr std::size_t most = 64;
-  const auto certificates = read_certificates(pem, most);
-  if (!certificates) return fail(certificates.error());
-  X509* certificate = certificates->front().get();
-  CertificateFacts facts;
-  facts.subject = subject_of(certificate);
-  const auto names = alternative_names(certificate);
-  if (!names) return fail(names.error());
-  for (int i = 0; *names && i < sk_GENERAL_NAME_num(names->get()); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names->get(), i);
-    if (name->type == GEN_DNS) facts.dns_names.emplace_back(view_of(name->d.dNSName));
-  }
-  const auto not_before = wall_time(X509_get0_notBefore(certificate));
-  const auto not_after = wall_time(X509_get0_notAfter(certificate));
-  if (!not_before || !not_after) return fail(Code::invalid_certificate, "the certificate's validity cannot be read");
-  facts.not_before = *not_before;
-  facts.not_after = *not_after;
-  const auto usages = extended_key_usage(certificate);
-  if (!usages) return fail(usages.error());
-  facts.server_auth = contains(usages->get(), NID_server_auth);
-  facts.client_auth = contains(usages->get(), NID_client_auth);
-  facts.is_ca = X509_check_ca(certificate) != 0;
-  const auto digest = certificate_sha256(certificate);
-  const auto key_digest = public_key_sha256(certificate);
-  if (!digest) return fail(digest.error());
-  if (!key_digest) return fail(key_digest.error());
-  facts.sha256 = *digest;
-  facts.public_key = *key_digest;
-  return facts;
-}
-
-Result<void> key_matches(const std::string& certificate_pem, const std::string& key_pem) {
-  const ErrorQueueScope scope;
-  constexpr std::size_t most = 64;
-  const auto certificates = read_certificates(certificate_pem, most);
-  if (!certificates) return fail(certificates.error());
-  const auto key = read_private_key(key_pem);
-  if (!key) return fail(key.error());
-  if (X509_check_private_key(certificates->front().get(), key->get()) == 1) return {};
-  return fail(Code::invalid_certificate, "the private key does not belong to the certificate " +
-                                             shown(subject_of(certificates->front().get())) +
-                                             " (in a file with several, the node's own must be the first)");
+  return to_pem(made.get(), request.csr_pem.empty() ? key->get() : nullptr);
 }
 
 }  // namespace fedgate::trust

@@ -1,170 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trust/leaf_rules.h"
 
-#include <openssl/core_names.h>
 #include <openssl/objects.h>
-#include <openssl/rsa.h>
 
 #include <algorithm>
 #include <array>
 
+#include "trust/certificate_rules.h"
+#include "trust/issuer_rules.h"
 #include "trust/openssl.h"
 
 namespace fedgate::trust {
 
 namespace {
 
-constexpr int most_names = 100;
-constexpr int most_extensions = 64;
-
-std::unexpected<Error> refuse(std::string why) { return fail(Code::identity_mismatch, std::move(why)); }
-
-bool printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+void check_key_usage(const About& about, const X509* leaf) {
+  const auto usage = key_usage_of(leaf);
+  if (!usage) return;
+  if ((*usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0)
+    about.add(Reason::key_usage, "its keyUsage lets it sign certificates or CRLs, which a leaf must not");
+  else if ((*usage & KU_DIGITAL_SIGNATURE) == 0)
+    about.add(Reason::key_usage, "its keyUsage lacks digitalSignature");
 }
 
-bool dns_characters(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_';
-  });
-}
-
-/// The text of the kinds of names that are text; nothing for the others.
-const ASN1_STRING* text_of(const GENERAL_NAME* name) {
-  switch (name->type) {
-    case GEN_DNS:
-      return name->d.dNSName;
-    case GEN_EMAIL:
-      return name->d.rfc822Name;
-    case GEN_URI:
-      return name->d.uniformResourceIdentifier;
-    default:
-      return nullptr;
-  }
-}
-
-Result<void> check_serial(const X509* leaf) {
-  const ASN1_INTEGER* serial = X509_get0_serialNumber(leaf);
-  const auto bytes = view_of(serial);
-  const bool zero = std::ranges::all_of(bytes, [](char c) { return c == 0; });
-  if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER || zero) return refuse("its serial number is not positive");
-  // As DER has it: a leading zero byte where the top bit is set (RFC 5280 section 4.1.2.2).
-  const std::size_t sign = (static_cast<unsigned char>(bytes.front()) & 0x80) != 0 ? 1 : 0;
-  if (bytes.size() + sign > 20) return refuse("its serial number is longer than 20 bytes");
-  return {};
-}
-
-Result<void> check_validity(const X509* leaf, WallTime at) {
-  const auto from = wall_time(X509_get0_notBefore(leaf));
-  const auto until = wall_time(X509_get0_notAfter(leaf));
-  if (!from || !until) return refuse("its validity cannot be read");
-  if (at < *from) return refuse("it is not valid yet; compare the two clocks");
-  if (at >= *until) return refuse("it has expired; its organisation must issue a new one");
-  return {};
-}
-
-Result<void> check_extensions(X509* leaf) {
-  const int count = X509_get_ext_count(leaf);
-  if (count > most_extensions) return refuse("it has more than " + std::to_string(most_extensions) + " extensions");
-  for (int i = 0; i < count; ++i) {
-    const ASN1_OBJECT* object = X509_EXTENSION_get_object(X509_get_ext(leaf, i));
-    if (X509_get_ext_by_OBJ(leaf, object, i) != -1) return refuse("an extension stands there more than once");
-  }
-  if ((X509_get_extension_flags(leaf) & EXFLAG_INVALID) != 0) return refuse("one of its extensions cannot be read");
-  return {};
-}
-
-Result<void> check_usages(X509* leaf, Presented presented) {
-  if (X509_check_ca(leaf) != 0) return refuse("it is a CA certificate, not a leaf");
-  if ((X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) != 0) {
-    const auto usage = X509_get_key_usage(leaf);
-    if ((usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0)
-      return refuse("its keyUsage lets it sign certificates or CRLs, which a leaf must not");
-    if ((usage & KU_DIGITAL_SIGNATURE) == 0) return refuse("its keyUsage lacks digitalSignature");
-  }
-  const auto extended = extended_key_usage(leaf);
-  if (!extended) return refuse(extended.error().detail);
-  if (!*extended) return refuse("it has no extendedKeyUsage, which is required");
+void check_extended_key_usage(const About& about, const X509* leaf, Presented presented) {
+  int critical = 0;
+  const auto usages = extension<ExtendedKeyUsagePtr>(leaf, NID_ext_key_usage, &critical);
+  if (!usages || sk_ASN1_OBJECT_num(usages.get()) == 0)
+    return about.add(Reason::eku_missing, "it has no extendedKeyUsage, which is required");
+  if (critical != 0) about.add(Reason::extension_criticality, "its extendedKeyUsage must not be critical");
   const bool client = presented == Presented::by_client;
-  if (contains(extended->get(), client ? NID_client_auth : NID_server_auth)) return {};
   const std::string needed = client ? "clientAuth" : "serverAuth";
-  const bool any = contains(extended->get(), NID_anyExtendedKeyUsage);
-  return refuse("its extendedKeyUsage lacks " + needed + (any ? " (anyExtendedKeyUsage is not enough)" : ""));
+  if (!contains(usages.get(), client ? NID_client_auth : NID_server_auth)) {
+    const bool any = contains(usages.get(), NID_anyExtendedKeyUsage);
+    about.add(Reason::eku_wrong,
+              "its extendedKeyUsage lacks " + needed + (any ? " (anyExtendedKeyUsage is not enough)" : ""));
+  }
+  for (int i = 0; i < sk_ASN1_OBJECT_num(usages.get()); ++i) {
+    const int usage = OBJ_obj2nid(sk_ASN1_OBJECT_value(usages.get(), i));
+    if (usage == NID_server_auth || usage == NID_client_auth) continue;
+    // A key that also signs code, mail or OCSP responses is not a gateway's alone.
+    return about.add(Reason::eku_foreign, "its extendedKeyUsage holds more than serverAuth and clientAuth");
+  }
 }
 
-Result<void> check_rsa(const EVP_PKEY* key) {
-  const int bits = EVP_PKEY_get_bits(key);
-  if (bits >= 2048 && bits <= 4096) return {};
-  return refuse("its RSA key has " + std::to_string(bits) + " bits; 2048 to 4096 are accepted");
+void check_subject(const About& about, const X509* leaf) {
+  const X509_NAME* subject = X509_get_subject_name(leaf);
+  int critical = 0;
+  const auto names = extension<GeneralNamesPtr>(leaf, NID_subject_alt_name, &critical);
+  const bool empty = X509_NAME_entry_count(subject) == 0;
+  if (names && empty && critical == 0)
+    about.add(Reason::san_criticality, "its subject is empty, so its subjectAltName must be critical");
+  if (names && !empty && critical > 0)
+    about.add(Reason::san_criticality, "its subject is not empty, so its subjectAltName must not be critical");
+  const auto known = names_of(leaf);
+  int count = 0;
+  for (int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1); at >= 0;
+       at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) {
+    const auto text = std::string(view_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
+    const bool listed = std::ranges::find(known.dns, text) != known.dns.end() ||
+                        std::ranges::find(known.uris, text) != known.uris.end();
+    if (++count == 1 && listed) continue;
+    return about.add(Reason::cn_mismatch,
+                     "its common name " + shown(text) +
+                         (listed ? " is not its only one" : " is not one of its DNS names, letter by letter") +
+                         "; leave the common name out, or repeat the node's id in it");
+  }
 }
 
-Result<void> check_curve(const EVP_PKEY* key) {
-  std::array<char, 64> name{};
-  int spelled_out = 0;
-  if (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelled_out) == 1 &&
-      spelled_out != 0)
-    return refuse("its key spells out a curve's parameters instead of naming it");
-  if (EVP_PKEY_get_group_name(key, name.data(), name.size(), nullptr) != 1)
-    return refuse("its key's curve has no name");
-  const int curve = OBJ_txt2nid(name.data());
-  if (curve == NID_X9_62_prime256v1 || curve == NID_secp384r1 || curve == NID_secp521r1) return {};
-  return refuse("its key is on the curve " + std::string(name.data()) + "; P-256, P-384 and P-521 are accepted");
+void check_misplaced(const About& about, const X509* leaf) {
+  constexpr std::array of_issuers{NID_name_constraints, NID_policy_constraints, NID_policy_mappings,
+                                  NID_inhibit_any_policy};
+  for (const int nid : of_issuers)
+    if (X509_get_ext_by_NID(leaf, nid, -1) >= 0)
+      about.add(Reason::extension_misplaced,
+                std::string("it has the extension ") + OBJ_nid2sn(nid) + ", which is for CA certificates only");
+  const auto constraints = extension<BasicConstraintsPtr>(leaf, NID_basic_constraints);
+  if (constraints && constraints->ca == 0 && constraints->pathlen != nullptr)
+    about.add(Reason::extension_malformed, "its basicConstraints limit a path although it is no CA");
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> dns_identities(const X509* leaf) {
-  const auto names = alternative_names(leaf);
-  if (!names) return refuse(names.error().detail);
-  std::vector<std::string> found;
-  const int count = *names ? sk_GENERAL_NAME_num(names->get()) : 0;
-  if (count > most_names) return refuse("it has more than " + std::to_string(most_names) + " alternative names");
+void check_leaf(const About& about, const X509* leaf, Presented presented) {
+  const ErrorQueueScope scope;
+  if (is_ca(leaf)) about.add(Reason::leaf_is_ca, "it is a CA certificate, not a leaf");
+  check_key_usage(about, leaf);
+  check_extended_key_usage(about, leaf, presented);
+  check_subject(about, leaf);
+  check_misplaced(about, leaf);
+  check_authority_key_id(about, leaf);
+}
+
+LeafNames names_of(const X509* leaf) {
+  LeafNames found;
+  const auto names = extension<GeneralNamesPtr>(leaf, NID_subject_alt_name);
+  const int count = names ? std::min(sk_GENERAL_NAME_num(names.get()), most_names) : 0;
   for (int i = 0; i < count; ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names->get(), i);
-    const ASN1_STRING* value = text_of(name);
-    if (value == nullptr) continue;
-    const auto text = view_of(value);
-    if (!printable(text)) return refuse("an alternative name holds a NUL or other bytes that do not belong there");
-    if (name->type != GEN_DNS) continue;
-    if (text.contains('*')) return refuse("it has a wildcard name, " + shown(text) + ", which identifies nobody");
-    if (text.empty() || !dns_characters(text)) return refuse(shown(text) + " is not a DNS name");
-    found.emplace_back(text);
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type == GEN_DNS) found.dns.emplace_back(view_of(name->d.dNSName));
+    if (name->type == GEN_URI) found.uris.emplace_back(view_of(name->d.uniformResourceIdentifier));
   }
-  if (found.empty()) return refuse("it has no DNS name among its alternative names (the common name does not count)");
   return found;
 }
 
-std::string folded(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  std::string lower(name);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return lower;
+bool claims_node(std::string_view der, const NodeId& id) {
+  const ErrorQueueScope scope;
+  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  const CertificatePtr leaf(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  if (!leaf) return false;
+  const auto names = names_of(leaf.get());
+  return std::ranges::find(names.dns, id.view()) != names.dns.end();
 }
 
-Result<void> check_key(const X509* certificate) {
-  const EVP_PKEY* key = X509_get0_pubkey(certificate);
-  if (key == nullptr) return refuse("its public key cannot be read");
-  switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_RSA:
-      return check_rsa(key);
-    case EVP_PKEY_EC:
-      return check_curve(key);
-    case EVP_PKEY_ED25519:
-      return {};
-    default:
-      return refuse("its key is of a type that is not accepted; RSA, ECDSA and Ed25519 are");
-  }
-}
-
-Result<void> check_leaf(X509* leaf, Presented presented, WallTime at) {
-  if (X509_get_version(leaf) != X509_VERSION_3) return refuse("it is not an X.509 version 3 certificate");
-  if (auto checked = check_extensions(leaf); !checked) return checked;
-  if (auto checked = check_serial(leaf); !checked) return checked;
-  if (auto checked = check_validity(leaf, at); !checked) return checked;
-  if (auto checked = check_usages(leaf, presented); !checked) return checked;
-  return check_key(leaf);
+bool demands_staple(const X509* leaf) {
+  constexpr long status_request = 5;
+  const auto features = extension<TlsFeaturePtr>(leaf, NID_tlsfeature);
+  for (int i = 0; features && i < sk_ASN1_INTEGER_num(features.get()); ++i)
+    if (ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features.get(), i)) == status_request) return true;
+  return false;
 }
 
 }  // namespace fedgate::trust

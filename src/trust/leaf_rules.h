@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What OpenSSL lets pass and we do not: the rules for a peer's leaf certificate that need no anchor. A refusal's
-// detail is for the operator and reads on from the certificate's name. Pure functions, any thread.
+// What a peer's leaf certificate must be, and whom it names: the rules that need no anchor and no chain, on top of
+// those for every certificate. Pure functions, any thread.
 #pragma once
 
 #include <openssl/types.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "fedgate/clock.h"
-#include "fedgate/result.h"
-#include "trust/peer_verifier.h"
+#include "fedgate/id.h"
+#include "trust/refusal.h"
 
 namespace fedgate::trust {
 
-/// A certificate's DNS names as they stand there. Code::identity_mismatch: none, too many, a wildcard, a NUL or
-/// anything else that no DNS name has (in the other kinds of names too: who smuggles there is not to be believed here).
-Result<std::vector<std::string>> dns_identities(const X509* leaf);
+/// Which end of the connection the judged certificate is: decides the extended key usage it must have.
+enum class Presented : std::uint8_t { by_client, by_server };
 
-/// Lower case, without the final dot: how names are compared when they must differ.
-std::string folded(std::string_view name);
+/// Not a CA, usages for the direction and no others, the subject beside the names, no extension of CAs.
+void check_leaf(const About& about, const X509* leaf, Presented presented);
 
-/// Version, serial, validity at `at`, extensions that stand there once, not a CA, usages for the direction, key.
-Result<void> check_leaf(X509* leaf, Presented presented, WallTime at);
+/// The names that can identify, as they stand there.
+struct LeafNames {
+  std::vector<std::string> dns;
+  std::vector<std::string> uris;
+};
+LeafNames names_of(const X509* leaf);
+/// Whether a certificate, as DER and judged by nobody, claims to be this node's.
+bool claims_node(std::string_view der, const NodeId& id);
 
-/// RSA of 2048 to 4096 bits, ECDSA on P-256, P-384 or P-521 named, Ed25519.
-Result<void> check_key(const X509* certificate);
+/// RFC 7633: the leaf asks that its status be stapled.
+bool demands_staple(const X509* leaf);
 
 }  // namespace fedgate::trust

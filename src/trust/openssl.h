@@ -7,6 +7,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -40,6 +41,17 @@ using StorePtr = Owned<X509_STORE, X509_STORE_free>;
 using StoreContextPtr = Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
 using GeneralNamesPtr = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
 using ExtendedKeyUsagePtr = Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free>;
+using BasicConstraintsPtr = Owned<BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free>;
+using NameConstraintsPtr = Owned<NAME_CONSTRAINTS, NAME_CONSTRAINTS_free>;
+using AuthorityKeyIdPtr = Owned<AUTHORITY_KEYID, AUTHORITY_KEYID_free>;
+using DistributionPointsPtr = Owned<CRL_DIST_POINTS, CRL_DIST_POINTS_free>;
+using IssuingPointPtr = Owned<ISSUING_DIST_POINT, ISSUING_DIST_POINT_free>;
+using IntegerPtr = Owned<ASN1_INTEGER, ASN1_INTEGER_free>;
+using TlsFeaturePtr = Owned<TLS_FEATURE, TLS_FEATURE_free>;
+using CrlPtr = Owned<X509_CRL, X509_CRL_free>;
+/// Not the owner of what is in it.
+inline void free_only_stack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
+using BorrowedStack = Owned<STACK_OF(X509), free_only_stack>;
 
 /// While it lives, what OpenSSL adds to this thread's error queue is forgotten at its end.
 class ErrorQueueScope {
@@ -53,23 +65,39 @@ class ErrorQueueScope {
 /// What OpenSSL said last, for an error's detail.
 std::string openssl_reason();
 
-/// Every certificate of a PEM text, at most `most`. Code::invalid_certificate.
+/// Every certificate of a PEM text, at most `most`; other blocks and what stands between them are passed over.
+/// Code::invalid_certificate where there is none, or one that is not exactly one certificate.
 Result<std::vector<CertificatePtr>> read_certificates(std::string_view pem, std::size_t most);
+/// The same for CRLs; a text without PEM marks is read as DER.
+Result<std::vector<CrlPtr>> read_crls(std::string_view text, std::size_t most);
 /// Never asks for a passphrase. Code::invalid_certificate; says so when the key is encrypted.
 Result<KeyPtr> read_private_key(std::string_view pem);
 
 /// RFC 2253, escaped to printable ASCII, at most 200 bytes: safe in a log line whoever made the certificate.
 std::string subject_of(const X509* certificate);
+std::string name_text(const X509_NAME* name);
 /// Someone else's text, made safe for a log line: printable ASCII, at most 80 bytes, in quotes.
 std::string shown(std::string_view text);
 
 std::string_view view_of(const ASN1_STRING* text);
+
+/// Null where the certificate has no such extension, one that cannot be read, or more than one; `critical` then tells
+/// which (X509_get_ext_d2i: -1 absent, -2 more than one).
+template <class Pointer>
+Pointer extension(const X509* certificate, int nid, int* critical = nullptr) {
+  const ErrorQueueScope scope;
+  return Pointer(static_cast<typename Pointer::pointer>(X509_get_ext_d2i(certificate, nid, critical, nullptr)));
+}
 /// The subject alternative names; empty pointer where there is no such extension. Code::invalid_certificate where it is
 /// unreadable or there is more than one.
 Result<GeneralNamesPtr> alternative_names(const X509* certificate);
 /// The same for the extended key usage.
 Result<ExtendedKeyUsagePtr> extended_key_usage(const X509* certificate);
 bool contains(const EXTENDED_KEY_USAGE* usages, int nid);
+/// By its basicConstraints, or by anything else that OpenSSL takes for it.
+bool is_ca(const X509* certificate);
+/// KU_…, of the first eight bits; nothing where there is no keyUsage that can be read.
+std::optional<unsigned> key_usage_of(const X509* certificate);
 
 /// Empty where the encoding is wrong.
 std::optional<WallTime> wall_time(const ASN1_TIME* time);

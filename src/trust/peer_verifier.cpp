@@ -4,234 +4,229 @@
 #include <openssl/x509_vfy.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "base/hash.h"
-#include "trust/leaf_rules.h"
+#include "trust/certificate_rules.h"
+#include "trust/issuer_rules.h"
+#include "trust/known_nodes.h"
+#include "trust/name_constraints.h"
+#include "trust/ocsp.h"
 #include "trust/openssl.h"
+#include "trust/verify_errors.h"
 
 namespace fedgate::trust {
 
 namespace {
 
-constexpr std::size_t most_anchors = 16;
 constexpr std::size_t longest_chain = 4;  // protocol.md section 1
 constexpr int auth_level = 2;             // 112 bits: no SHA-1, no MD5, no RSA below 2048
+constexpr std::string_view leaf_role = "the certificate";
+constexpr std::string_view issuer_role = "the issuer";
 
-struct DigestHash {
-  std::size_t operator()(const Sha256& digest) const noexcept {
-    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(digest.data()), digest.size()});
-  }
-};
-
-struct Known {
-  NodeId id;
-  bool usable = false;
-  std::string why_not;          // usable: why its chains cannot be judged all the same; empty where they can
-  StorePtr store;               // its own anchors, no others
-  std::vector<Sha256> anchors;  // their public keys
-  std::vector<Sha256> pins;
-};
-
-std::unexpected<Error> refuse(std::string why) { return fail(Code::identity_mismatch, std::move(why)); }
-
-/// An anchor may be any CA certificate, an organisation's issuing CA as well as its root
-/// (X509_V_FLAG_PARTIAL_CHAIN): the narrower, the better. It must be a CA, so that a leaf never vouches for itself.
-Result<void> check_anchor(X509* anchor) {
-  constexpr int basic_constraints_say_so = 1;
-  if (X509_check_ca(anchor) == basic_constraints_say_so) return {};
-  return fail(Code::invalid_certificate,
-              "the trust anchor " + shown(subject_of(anchor)) +
-                  " is not a CA certificate (basicConstraints CA:TRUE, keyUsage keyCertSign)");
+/// Ready for X509_verify_cert; false where OpenSSL fails.
+bool prepare(X509_STORE_CTX* context, const KnownNode& node, const Evidence& evidence, STACK_OF(X509) * rest) {
+  if (X509_STORE_CTX_init(context, node.store.get(), evidence.leaf, rest) != 1) return false;
+  const bool client = evidence.presented == Presented::by_client;
+  X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_auth_level(param, auth_level);
+  X509_VERIFY_PARAM_set_depth(param, static_cast<int>(longest_chain));
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(evidence.at).time_since_epoch();
+  X509_VERIFY_PARAM_set_time(param, static_cast<std::time_t>(seconds.count()));
+  return X509_VERIFY_PARAM_set_flags(
+             param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK) == 1 &&
+         X509_VERIFY_PARAM_set_purpose(param, client ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER) == 1;
 }
 
-Result<void> add_anchor(Known& known, X509* anchor) {
-  if (auto checked = check_anchor(anchor); !checked) return checked;
-  const auto key = public_key_sha256(anchor);
-  if (!key) return fail(key.error());
-  if (X509_STORE_add_cert(known.store.get(), anchor) != 1)
-    return fail(Code::internal, "adding a trust anchor: " + openssl_reason());
-  known.anchors.push_back(*key);
-  return {};
+/// As far as it was built, leaf first.
+std::vector<X509*> chain_of(X509_STORE_CTX* context) {
+  const STACK_OF(X509)* built = X509_STORE_CTX_get0_chain(context);
+  std::vector<X509*> chain;
+  for (int i = 0; built != nullptr && i < sk_X509_num(built); ++i) chain.push_back(sk_X509_value(built, i));
+  return chain;
 }
-
-Result<void> load(Known& known, const Node& node) {
-  const ErrorQueueScope scope;
-  known.store.reset(X509_STORE_new());  // no default paths: nothing of the system is believed
-  if (!known.store) return fail(Code::internal, "out of memory for trust anchors");
-  for (const auto& pem : node.trust_anchors) {
-    const auto anchors = read_certificates(pem, most_anchors);
-    if (!anchors) return fail(anchors.error().in("trust anchor"));
-    for (const auto& anchor : *anchors)
-      if (auto added = add_anchor(known, anchor.get()); !added) return added;
-  }
-  if (known.anchors.empty()) return fail(Code::invalid_certificate, "it has no trust anchor; add its CA certificate");
-  if (known.anchors.size() > most_anchors)
-    return fail(Code::invalid_certificate, "it has more than " + std::to_string(most_anchors) + " trust anchors");
-  for (const auto& text : node.pins) {
-    const auto pin = sha256_from_hex(text);
-    if (!pin) return fail(Code::invalid_certificate, "pin " + shown(text) + " is not a SHA-256 in hexadecimal");
-    known.pins.push_back(*pin);
-  }
-  return {};
-}
-
-std::string about(X509* leaf) { return "the certificate " + shown(subject_of(leaf)) + ": "; }
-
-/// Not the owner of what is in it.
-using BorrowedStack = Owned<STACK_OF(X509), [](STACK_OF(X509) * stack) { sk_X509_free(stack); }>;
 
 }  // namespace
 
 struct PeerVerifier::State {
-  std::unordered_map<std::string, Known> nodes;
-  std::unordered_map<Sha256, std::vector<NodeId>, DigestHash> anchor_owners;  // by public key
+  KnownNodes nodes;
+  std::shared_ptr<const RevocationLists> crls;
 
-  [[nodiscard]] Result<const Known*> identify(X509* leaf, const NodeId& expected) const;
-  static Result<void> verify_chain(const Known& node, X509_STORE_CTX* context, X509* leaf, STACK_OF(X509) * rest,
-                                   Presented presented, WallTime at);
-  [[nodiscard]] Result<void> check_issuers(const Known& node, X509_STORE_CTX* context) const;
-  [[nodiscard]] const NodeId* other_owner(const Sha256& anchor_key, const NodeId& node) const;
+  const KnownNode* whom(Findings& findings, const Evidence& evidence) const;
+  std::optional<PeerIdentity> judge(Findings& findings, const Evidence& evidence) const;
+  void verify_chain(Findings& findings, const KnownNode& node, const Evidence& evidence, WallTime& valid_until) const;
+  enum class Built : std::uint8_t { in_part, to_an_anchor };
+  static void check_chain(Findings& findings, std::span<X509* const> chain, const Evidence& evidence, Built built);
+  static void explain(Findings& findings, const KnownNode& node, X509_STORE_CTX* context, std::span<X509* const> chain,
+                      const Evidence& evidence);
+  void check_revocation(Findings& findings, const KnownNode& node, std::span<X509* const> chain,
+                        const Evidence& evidence, WallTime& valid_until) const;
+  void check_owners(Findings& findings, const KnownNode& node, std::span<X509* const> chain) const;
 };
-
-const NodeId* PeerVerifier::State::other_owner(const Sha256& anchor_key, const NodeId& node) const {
-  const auto found = anchor_owners.find(anchor_key);
-  if (found == anchor_owners.end()) return nullptr;
-  const auto other = std::ranges::find_if(found->second, [&](const NodeId& owner) { return owner != node; });
-  return other == found->second.end() ? nullptr : &*other;
-}
 
 PeerVerifier::PeerVerifier(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PeerVerifier::~PeerVerifier() = default;
 
-std::shared_ptr<const PeerVerifier> PeerVerifier::make(std::span<const Node> nodes, std::vector<Error>* problems) {
-  auto state = std::make_unique<State>();
-  const auto report = [problems](const NodeId& node, const Error& error) {
-    if (problems != nullptr) problems->push_back(error.in(node.str()));
-  };
-  for (const auto& node : nodes) {
-    Known known{node.id, node.usable(), {}, {}, {}, {}};
-    if (auto loaded = load(known, node); !loaded) {
-      report(node.id, loaded.error());
-      known.why_not = loaded.error().detail;
-    }
-    // Even a node that cannot be judged keeps its name: no other peer's certificate may carry it.
-    for (const auto& key : known.anchors) {
-      auto& owners = state->anchor_owners[key];
-      if (std::ranges::find(owners, node.id) == owners.end()) owners.push_back(node.id);
-    }
-    state->nodes.insert_or_assign(node.id.str(), std::move(known));
-  }
-  for (const auto& [id, known] : state->nodes) {
-    if (!known.why_not.empty() || !known.pins.empty()) continue;
-    for (const auto& key : known.anchors)
-      if (const NodeId* other = state->other_owner(key, known.id); other != nullptr)
-        report(known.id, Error(Code::invalid_certificate, "its trust anchor is " + other->str() +
-                                                              "'s too, and cannot tell the two apart; give it pins"));
-  }
-  return std::shared_ptr<const PeerVerifier>(new PeerVerifier(std::move(state)));
+std::shared_ptr<const PeerVerifier> PeerVerifier::make(std::span<const Node> nodes, std::vector<Error>* problems,
+                                                       std::shared_ptr<const RevocationLists> crls) {
+  return std::shared_ptr<const PeerVerifier>(
+      new PeerVerifier(std::make_unique<State>(KnownNodes(nodes, problems), std::move(crls))));
 }
 
-/// Which one node the leaf claims to be. Nothing is proven yet.
-Result<const Known*> PeerVerifier::State::identify(X509* leaf, const NodeId& expected) const {
-  const auto names = dns_identities(leaf);
-  if (!names) return refuse(about(leaf) + names.error().detail);
-  const Known* claimed = nullptr;
-  bool exact = false;
-  for (const auto& name : *names) {
-    const auto found = nodes.find(folded(name));
-    if (found == nodes.end()) continue;
-    if (claimed != nullptr && claimed != &found->second)
-      return refuse(about(leaf) + "it names two peers, " + claimed->id.str() + " and " + found->second.id.str());
-    claimed = &found->second;
-    exact = exact || name == claimed->id.str();
-  }
-  if (claimed == nullptr) {
-    const std::string wanted = expected.empty() ? "no node of the registry" : "not " + expected.str();
-    return refuse(about(leaf) + "its DNS names (the first: " + shown(names->front()) + ") name " + wanted);
-  }
-  if (!exact)
-    return refuse(about(leaf) +
-                  "it must spell its node id in lower case and without a final dot: " + claimed->id.str());
-  if (!expected.empty() && claimed->id != expected)
-    return refuse(about(leaf) + "it names " + claimed->id.str() + ", not " + expected.str() + ", who was called");
-  return claimed;
-}
-
-Result<void> PeerVerifier::State::verify_chain(const Known& node, X509_STORE_CTX* context, X509* leaf,
-                                               STACK_OF(X509) * rest, Presented presented, WallTime at) {
-  if (X509_STORE_CTX_init(context, node.store.get(), leaf, rest) != 1)
-    return fail(Code::internal, "preparing a chain's verification: " + openssl_reason());
-  const bool client = presented == Presented::by_client;
-  X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context);
-  X509_VERIFY_PARAM_set_auth_level(param, auth_level);
-  X509_VERIFY_PARAM_set_depth(param, static_cast<int>(longest_chain));
-  X509_VERIFY_PARAM_set_time(
-      param, static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count()));
-  if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN) != 1 ||
-      X509_VERIFY_PARAM_set_purpose(param, client ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER) != 1)
-    return fail(Code::internal, "preparing a chain's verification: " + openssl_reason());
-  if (X509_verify_cert(context) == 1) return {};
-  const int error = X509_STORE_CTX_get_error(context);
-  X509* at_fault = X509_STORE_CTX_get_current_cert(context);
-  std::string why =
-      "its chain does not verify against the anchors of " + node.id.str() + ": " + X509_verify_cert_error_string(error);
-  if (at_fault != nullptr && at_fault != leaf) why += " (" + shown(subject_of(at_fault)) + ")";
-  return refuse(std::move(why));
+/// The node that the leaf claims to be and that may be here. Where it is another and all reasons are wanted: the one
+/// that was expected, so that the rest can be judged too.
+const KnownNode* PeerVerifier::State::whom(Findings& findings, const Evidence& evidence) const {
+  const About about(findings, leaf_role, evidence.leaf);
+  const KnownNode* node = nodes.identify(about, names_of(evidence.leaf), evidence.expected);
+  if (node == nullptr && !evidence.expected.empty()) node = nodes.find(evidence.expected);
+  if (node == nullptr || findings.enough()) return nullptr;
+  if (!node->usable)
+    about.add(Reason::node_not_trusted, "it names " + node->id.str() + ", which is not trusted or not enabled");
+  for (const auto& refusal : node->why_not) findings.add(refusal.reason, "", refusal.detail);
+  return node;
 }
 
 /// A CA that stands behind two nodes can issue either's name: only a pin then tells who is who. Every issuer in the
 /// chain counts, not the anchor alone: one node's anchor may have certified the CA that is another node's.
-Result<void> PeerVerifier::State::check_issuers(const Known& node, X509_STORE_CTX* context) const {
-  const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
-  const int length = sk_X509_num(chain);
-  for (int i = 1; i < length; ++i) {
-    const X509* issuer = sk_X509_value(chain, i);
-    if (i + 1 < length)  // the anchor's key is the operator's choice
-      if (auto checked = check_key(issuer); !checked)
-        return refuse("its issuer " + shown(subject_of(issuer)) + ": " + checked.error().detail);
-    if (!node.pins.empty()) continue;
+void PeerVerifier::State::check_owners(Findings& findings, const KnownNode& node, std::span<X509* const> chain) const {
+  if (!node.pins.empty()) return;
+  for (X509* issuer : chain.subspan(1)) {
+    const About about(findings, issuer_role, issuer);
     const auto key = public_key_sha256(issuer);
-    if (!key) return refuse(key.error().detail);
-    if (const NodeId* other = other_owner(*key, node.id); other != nullptr)
-      return refuse("its issuer " + shown(subject_of(issuer)) + " is an anchor of " + other->str() +
-                    " too; a shared root identifies nobody without a pin, so give " + node.id.str() + " pins");
+    if (!key) return about.add(Reason::key, key.error().detail);
+    if (const NodeId* other = nodes.other_owner(*key, node.id); other != nullptr)
+      about.add(Reason::anchor_shared, "it is an anchor of " + other->str() +
+                                           " too; a shared root identifies nobody without a pin, so give " +
+                                           node.id.str() + " pins");
   }
-  return {};
+}
+
+/// What OpenSSL has built, whether it verified or not: the rules for issuers and names. Where it verified the last is
+/// an anchor, whose form was judged when it was loaded.
+void PeerVerifier::State::check_chain(Findings& findings, std::span<X509* const> chain, const Evidence& evidence,
+                                      Built built) {
+  const auto loaded = built == Built::to_an_anchor ? chain.size() - 1 : chain.size();
+  for (std::size_t i = 1; i < chain.size() && !findings.enough(); ++i) {
+    const About about(findings, issuer_role, chain[i]);
+    if (i < loaded) check_issuer(about, chain[i]);
+    check_issuer_usage(about, chain[i], evidence.presented);
+    check_time(about, chain[i], evidence.at);
+  }
+  if (!findings.enough()) check_constrained_names(findings, chain);
+}
+
+/// OpenSSL's verdict, where it is a refusal; and the anchor that would have been found if it were a good one.
+void PeerVerifier::State::explain(Findings& findings, const KnownNode& node, X509_STORE_CTX* context,
+                                  std::span<X509* const> chain, const Evidence& evidence) {
+  for (const auto& bad : node.bad)
+    if (!chain.empty() &&
+        X509_NAME_cmp(X509_get_issuer_name(chain.back()), X509_get_subject_name(bad.certificate.get())) == 0)
+      for (const auto& refusal : bad.refusals) findings.add(refusal.reason, "", refusal.detail);
+  for (X509* presented : evidence.rest)  // as an issuer, but not one that OpenSSL would take for it
+    if (!chain.empty() && std::ranges::find(chain, presented) == chain.end() &&
+        X509_NAME_cmp(X509_get_issuer_name(chain.back()), X509_get_subject_name(presented)) == 0)
+      check_issuer(About(findings, issuer_role, presented), presented);
+  X509* at_fault = X509_STORE_CTX_get_current_cert(context);
+  const bool of_leaf = at_fault == nullptr || at_fault == evidence.leaf;
+  add_verify_error(About(findings, of_leaf ? leaf_role : issuer_role, of_leaf ? evidence.leaf : at_fault),
+                   X509_STORE_CTX_get_error(context), node.id.str());
+}
+
+void PeerVerifier::State::verify_chain(Findings& findings, const KnownNode& node, const Evidence& evidence,
+                                       WallTime& valid_until) const {
+  const StoreContextPtr context(X509_STORE_CTX_new());
+  const BorrowedStack rest(sk_X509_new_reserve(nullptr, static_cast<int>(evidence.rest.size())));
+  if (!context || !rest) return findings.add(Reason::internal, "", "out of memory judging a certificate");
+  for (X509* certificate : evidence.rest) sk_X509_push(rest.get(), certificate);
+  if (!prepare(context.get(), node, evidence, rest.get()))
+    return findings.add(Reason::internal, "", "preparing a chain's verification: " + openssl_reason());
+  const bool verified = X509_verify_cert(context.get()) == 1 && X509_STORE_CTX_get_error(context.get()) == X509_V_OK;
+  const auto chain = chain_of(context.get());
+  if (verified && chain.size() < 2)
+    return findings.add(Reason::internal, "", "a chain was verified that has no issuer");
+  // Our own rules speak first: their reasons are plainer than OpenSSL's for the same flaw.
+  check_chain(findings, chain, evidence, verified ? Built::to_an_anchor : Built::in_part);
+  if (!verified) return explain(findings, node, context.get(), chain, evidence);
+  check_owners(findings, node, chain);
+  if (findings.enough()) return;
+  for (const X509* certificate : chain)
+    if (const auto end = wall_time(X509_get0_notAfter(certificate))) valid_until = std::min(valid_until, *end);
+  check_revocation(findings, node, chain, evidence, valid_until);
+}
+
+void PeerVerifier::State::check_revocation(Findings& findings, const KnownNode& node, std::span<X509* const> chain,
+                                           const Evidence& evidence, WallTime& valid_until) const {
+  if (crls) crls->check(findings, chain, node.id, evidence.at, valid_until);
+  const About about(findings, leaf_role, evidence.leaf);
+  if (!evidence.staple.empty()) {
+    const auto answer = judge_ocsp(evidence.staple, chain[0], chain[1], evidence.at);
+    if (answer.status == OcspAnswer::Status::good)
+      valid_until = std::min(valid_until, answer.valid_until);
+    else
+      about.add(answer.refusal.reason, answer.refusal.detail);
+  } else if (evidence.presented == Presented::by_server && demands_staple(evidence.leaf)) {
+    about.add(Reason::ocsp_missing, "it demands a stapled OCSP response (TLS feature), and there is none");
+  }
+}
+
+std::optional<PeerIdentity> PeerVerifier::State::judge(Findings& findings, const Evidence& evidence) const {
+  const ErrorQueueScope scope;
+  if (evidence.leaf == nullptr) {
+    findings.add(Reason::no_certificate, "", "no certificate was presented");
+    return std::nullopt;
+  }
+  const About about(findings, leaf_role, evidence.leaf);
+  if (evidence.rest.size() + 1 > longest_chain) {
+    about.add(Reason::chain_too_long, "its chain has more than " + std::to_string(longest_chain) + " certificates");
+    return std::nullopt;
+  }
+  // These cost no signature, and their reasons are plainer than OpenSSL's.
+  check_form(about, evidence.leaf);
+  if (findings.enough()) return std::nullopt;
+  const KnownNode* node = whom(findings, evidence);
+  if (findings.enough()) return std::nullopt;
+  check_time(about, evidence.leaf, evidence.at);
+  check_leaf(about, evidence.leaf, evidence.presented);
+  if (findings.enough() || node == nullptr) return std::nullopt;
+  WallTime valid_until = WallTime::max();
+  const bool readable = (X509_get_extension_flags(evidence.leaf) & EXFLAG_INVALID) == 0;  // else a finding says so
+  if (node->why_not.empty() && (readable || findings.none())) verify_chain(findings, *node, evidence, valid_until);
+  if (findings.enough()) return std::nullopt;
+
+  const auto digest = certificate_sha256(evidence.leaf);
+  const auto key = public_key_sha256(evidence.leaf);
+  if (!digest || !key) {
+    about.add(Reason::internal, (digest ? key : digest).error().detail);
+    return std::nullopt;
+  }
+  if (!node->pins.empty() && std::ranges::find(node->pins, *key) == node->pins.end())
+    about.add(Reason::pin_mismatch, "its key " + to_hex(*key) + " is none of the pins of " + node->id.str());
+  if (!findings.none()) return std::nullopt;
+  return PeerIdentity{node->id, *digest, *key, valid_until};
+}
+
+Judgement PeerVerifier::judge(const Evidence& evidence, Findings::Extent extent) const {
+  Findings findings(extent);
+  Judgement judgement;
+  judgement.identity = state_->judge(findings, evidence);
+  if (!judgement.identity && findings.none())
+    findings.add(Reason::internal, "", "the judgement ended without an identity and without a reason");
+  judgement.refusals = std::move(findings).take();
+  if (!judgement.refusals.empty()) judgement.identity.reset();
+  return judgement;
 }
 
 Result<PeerIdentity> PeerVerifier::judge(X509* leaf, std::span<X509* const> rest, Presented presented,
                                          const NodeId& expected, WallTime at) const {
-  const ErrorQueueScope scope;
-  if (leaf == nullptr) return refuse("no certificate was presented");
-  if (rest.size() + 1 > longest_chain)
-    return refuse(about(leaf) + "its chain has more than " + std::to_string(longest_chain) + " certificates");
-  const auto identified = state_->identify(leaf, expected);
-  if (!identified) return fail(identified.error());
-  const Known& node = **identified;
-  if (!node.usable)
-    return fail(Code::node_not_trusted,
-                about(leaf) + "it names " + node.id.str() + ", which is not trusted or not enabled");
-  if (!node.why_not.empty()) return refuse(node.id.str() + " cannot be judged: " + node.why_not);
+  return judge({.leaf = leaf, .rest = rest, .presented = presented, .expected = expected, .at = at, .staple = {}})
+      .result();
+}
 
-  // Our own rules first: they cost no signature, and their reasons are plainer than OpenSSL's.
-  if (auto checked = check_leaf(leaf, presented, at); !checked) return refuse(about(leaf) + checked.error().detail);
-  const StoreContextPtr context(X509_STORE_CTX_new());
-  const BorrowedStack untrusted(sk_X509_new_reserve(nullptr, static_cast<int>(rest.size())));
-  if (!context || !untrusted) return fail(Code::internal, "out of memory judging a certificate");
-  for (X509* certificate : rest) sk_X509_push(untrusted.get(), certificate);
-  if (auto verified = State::verify_chain(node, context.get(), leaf, untrusted.get(), presented, at); !verified)
-    return fail(verified.error().code, about(leaf) + verified.error().detail);
-  if (auto checked = state_->check_issuers(node, context.get()); !checked)
-    return refuse(about(leaf) + checked.error().detail);
-  const auto digest = certificate_sha256(leaf);
-  const auto key = public_key_sha256(leaf);
-  if (!digest) return fail(digest.error());
-  if (!key) return refuse(about(leaf) + key.error().detail);
-  if (!node.pins.empty() && std::ranges::find(node.pins, *key) == node.pins.end())
-    return refuse(about(leaf) + "its key " + to_hex(*key) + " is none of the pins of " + node.id.str());
-  return PeerIdentity{node.id, *digest, *key};
+Result<PeerIdentity> Judgement::result() const {
+  if (identity) return *identity;
+  const Refusal first = refusals.empty() ? Refusal{} : refusals.front();
+  return fail(first.reason == Reason::node_not_trusted ? Code::node_not_trusted : Code::identity_mismatch,
+              std::string(first.id()) + ": " + first.detail);
 }
 
 }  // namespace fedgate::trust

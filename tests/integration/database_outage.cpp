@@ -91,6 +91,44 @@ TEST_F(DatabaseOutage, CallsGoOnAndEveryRecordArrivesOnce) {
   }
 }
 
+TEST_F(DatabaseOutage, ANodeIsCutOffAtOnceAndTheDatabaseHearsOfItLater) {
+  auto& postgres = PostgresServer::shared();
+  auto& b = orgs.b();
+  b.environment.reload_source = [&b] {
+    return config::Loaded{
+        .settings = std::make_shared<const config::Settings>(b.settings), .findings = {}, .admin_address = ""};
+  };
+  b.stop();
+  b.start();
+  ASSERT_EQ(orgs.a().invoke(orgs.client, call_of('b', "order")).status, 200);
+  postgres.stop();
+  const auto node_a = "/api/v2/federation/nodes/orga.example";
+  const auto disabled = b.operate(orgs.client, "PATCH", node_a, {{"enabled", false}});
+  EXPECT_EQ(disabled.status, 200) << disabled.text;
+  EXPECT_EQ(disabled.body["enabled"], false);
+  EXPECT_EQ(disabled.body["stored"], false);
+  EXPECT_EQ(disabled.body["recorded"], true);
+  EXPECT_NE(disabled.body["note"].dump().find("not stored yet"), std::string::npos) << disabled.text;
+  const auto expect_cut_off = [&] {
+    const auto answer = orgs.a().invoke(orgs.client, call_of('b', "order"));
+    EXPECT_EQ(answer.status, 502) << answer.text;
+  };
+  expect_cut_off();
+  EXPECT_NE(status_of(b)["attention"].dump().find("orga.example"), std::string::npos);
+  // Nothing lets it in again by accident.
+  EXPECT_EQ(b.operate(orgs.client, "PATCH", node_a, {{"enabled", true}}).code(), "store_unavailable");
+  EXPECT_EQ(b.operate(orgs.client, "POST", "/api/v2/reload", nlohmann::json::object()).status, 422);
+  expect_cut_off();
+  postgres.start();
+  EXPECT_TRUE(test::eventually([&] { return b.gateway->registry().waiting().empty(); }, std::chrono::seconds(40)));
+  expect_cut_off();
+  b.stop();
+  b.start();
+  expect_cut_off();
+  EXPECT_EQ(b.operate(orgs.client, "PATCH", node_a, {{"enabled", true}}).status, 200);
+  EXPECT_EQ(orgs.a().invoke(orgs.client, call_of('b', "order")).status, 200);
+}
+
 TEST_F(DatabaseOutage, ARestartOfTheGatewayDuringItLosesNothing) {
   auto& postgres = PostgresServer::shared();
   postgres.stop();

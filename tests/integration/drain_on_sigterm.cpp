@@ -3,18 +3,16 @@
 // Promise: SIGTERM announces, stops accepting, lets running calls finish within a bound and records what it cut; a
 // second one ends the daemon at once. SIGHUP and `fedgate reload` change what can be changed without a restart, and
 // a bad file changes nothing.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <future>
 
 #include "support/daemon.h"
 #include "support/eventually.h"
+#include "support/loopback.h"
 
 namespace fedgate {
 namespace {
@@ -22,17 +20,7 @@ namespace {
 using test::inventory_call;
 using ::testing::HasSubstr;
 
-bool accepts_connections(std::uint16_t port) {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const void* place = &address;
-  const bool connected = ::connect(probe, static_cast<const sockaddr*>(place), sizeof address) == 0;
-  ::close(probe);
-  return connected;
-}
+bool accepts_connections(std::uint16_t port) { return test::succeeds(::connect, port); }
 
 /// Two partners whose service answers `slow` when the test says so.
 class Drain : public ::testing::Test {
@@ -155,12 +143,22 @@ class Reload : public Drain {
     const auto at = text.find(name);
     return at == std::string::npos ? "none" : text.substr(at + name.size(), text.find('\n', at + 1) - at - name.size());
   }
+  /// Who asked for them, and how they ended, as the trail has it.
+  [[nodiscard]] std::vector<std::string> reloads() {
+    std::vector<std::string> found;
+    for (const auto& event : orgs->a.trail(orgs->client, begun))
+      if (event["action"] == "reload")
+        found.push_back(event["principal"].get<std::string>() + " " + event["phase"].get<std::string>() + " " +
+                        event["outcome"].get<std::string>());
+    return found;
+  }
   void expect_the_same_process() {
     EXPECT_TRUE(orgs->a.process().running());
     EXPECT_EQ(orgs->a.process().pid(), pid);
   }
   static constexpr const char* nobody_orders =
       "    - { id: no-orders, direction: out, effect: deny, capabilities: [order] }\n";
+  const WallTime begun = system_clock().wall();
   pid_t pid = 0;
 };
 
@@ -172,6 +170,7 @@ TEST_F(Reload, SighupTakesANewPolicyIntoUseInEveryWorker) {
   for (int i = 0; i < 6; ++i) EXPECT_EQ(call().code(), "policy_denied");
   EXPECT_EQ(success_metric(), "1");
   expect_the_same_process();
+  EXPECT_THAT(reloads(), ::testing::ElementsAre("SIGHUP intent ", "SIGHUP outcome succeeded"));
 }
 
 TEST_F(Reload, ABrokenFileLeavesTheOldInUseUntilItIsMended) {
@@ -199,6 +198,7 @@ TEST_F(Reload, ABrokenFileLeavesTheOldInUseUntilItIsMended) {
     EXPECT_THAT(orgs->a.fedgate({"status"}).out, HasSubstr("Nothing needs attention."));
   }
   expect_the_same_process();
+  EXPECT_EQ(reloads().size(), 4U) << "those that took effect";
 }
 
 TEST_F(Reload, WhatNeedsARestartIsNamed) {
@@ -230,6 +230,29 @@ TEST(ReloadInProgress, HoldsNobodyUp) {
   EXPECT_EQ(orgs.a().invoke(orgs.client, test::call_of('b', "order")).status, 200);
   release.set_value();
   EXPECT_EQ(reload.get().status, 422);
+}
+
+// limits.body needs a restart. Until then it is the old one everywhere, not only where connections read.
+TEST(ReloadOfABodyLimit, IsNotHalfInUse) {
+  test::Federation orgs(2);
+  auto& a = orgs.a();
+  auto smaller = a.settings;
+  smaller.server_limits.body = 1024;
+  a.environment.reload_source = [&smaller] {
+    return config::Loaded{
+        .settings = std::make_shared<const config::Settings>(smaller), .findings = {}, .admin_address = ""};
+  };
+  orgs.start();
+  const auto large = test::call_of('b', "order", {{"note", std::string(4000, 'x')}});
+  ASSERT_EQ(a.invoke(orgs.client, large).status, 200);
+  const auto reloaded = a.operate(orgs.client, "POST", "/api/v2/reload", nlohmann::json::object());
+  ASSERT_EQ(reloaded.status, 200) << reloaded.text;
+  EXPECT_NE(reloaded.body["pending_restart"].dump().find("limits.body"), std::string::npos) << reloaded.text;
+  EXPECT_EQ(a.invoke(orgs.client, large).status, 200);
+  a.settings.server_limits.body = 1024;
+  a.stop();
+  a.start();
+  EXPECT_EQ(a.invoke(orgs.client, large).status, 413);
 }
 
 }  // namespace

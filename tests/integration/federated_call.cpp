@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "support/eventually.h"
+#include "support/fake_clock.h"
 #include "support/federation.h"
 
 namespace fedgate {
@@ -205,6 +206,35 @@ TEST(FederatedCall, TheRateOfANodeIsLimited) {
   const auto summary = orgs.b().trail(denied);
   ASSERT_EQ(summary.size(), 1U);
   EXPECT_EQ(summary[0].reason, "2 calls refused by rate_limit_per_hour");
+}
+
+TEST(FederatedCall, WhatTheOriginsOwnLimitsRefuseIsSummedUpOnceAMinute) {
+  test::FakeClock clock;
+  test::Federation orgs(2, {}, clock);
+  orgs.a().settings.node_limits = {.rate_per_hour = 1, .burst = 1, .concurrency_per_peer = 10};
+  orgs.start();
+  EXPECT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 200);
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = orgs.a().invoke(orgs.client, call_of('b', "order"));
+    EXPECT_EQ(answer.code(), "rate_limited");
+    EXPECT_EQ(answer.body["decided_by"], "origin");
+    EXPECT_EQ(answer.body["outcome"], "not_sent");
+    EXPECT_TRUE(orgs.a().trail(answer.correlation_id()).empty());
+  }
+  EXPECT_EQ(orgs.b().upstream->seen().size(), 1U);
+  store::AuditQuery denied;
+  denied.event_type = "cross_org_request_denied";
+  EXPECT_TRUE(orgs.a().trail(denied).empty()) << "not before the minute is over";
+  clock.advance(std::chrono::seconds(61));
+  EXPECT_TRUE(test::eventually([&] { return !orgs.a().trail(denied).empty(); }));
+  const auto summary = orgs.a().trail(denied);
+  ASSERT_EQ(summary.size(), 1U);
+  EXPECT_EQ(summary[0].reason, "3 calls refused by rate_limit_per_hour");
+  EXPECT_EQ(summary[0].action, "refused_calls");
+  EXPECT_EQ(summary[0].error_code, "rate_limited");
+  EXPECT_EQ(summary[0].source_node, "orga.example");
+  EXPECT_EQ(summary[0].target_node, "orgb.example");
+  EXPECT_TRUE(orgs.b().trail(denied).empty()) << "the other side never heard of them";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 //
 // Promise: while the journal cannot be written, no call is answered as done and nothing with effects begins; when
 // there is space again, calls go on by themselves.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -145,7 +146,7 @@ TEST_F(FullDisk, NoReadIsAnsweredWithoutItsRecord) {
   expect_recovery();
 }
 
-TEST_F(FullDisk, ACallThatItInterruptsIsUnknownAndSettledAtTheNextStart) {
+TEST_F(FullDisk, ACallThatItInterruptsIsUnknownAndSettledWhenThereIsSpaceAgain) {
   fill_during_a_call = true;
   const auto answer = call("order");
   expect_unavailable(answer, "origin");
@@ -156,13 +157,89 @@ TEST_F(FullDisk, ACallThatItInterruptsIsUnknownAndSettledAtTheNextStart) {
   const auto at_b = orgs.b().trail(answer.correlation_id());
   ASSERT_EQ(at_b.size(), 2U);
   EXPECT_EQ(at_b[1].outcome, "succeeded");
+  EXPECT_TRUE(test::eventually([&] { return orgs.a().trail(answer.correlation_id()).size() == 2; }));
+  const auto expect_settled = [&] {
+    const auto at_a = orgs.a().trail(answer.correlation_id());
+    ASSERT_EQ(at_a.size(), 2U);
+    EXPECT_EQ(at_a[0].phase, "intent");
+    EXPECT_EQ(at_a[1].outcome, "unknown");
+    EXPECT_EQ(at_a[1].error_code, "outcome_unknown");
+  };
+  expect_settled();
   orgs.a().stop();
   orgs.a().start();
-  const auto at_a = orgs.a().trail(answer.correlation_id());
-  ASSERT_EQ(at_a.size(), 2U);
-  EXPECT_EQ(at_a[0].phase, "intent");
-  EXPECT_EQ(at_a[1].outcome, "unknown");
-  EXPECT_EQ(at_a[1].error_code, "outcome_unknown");
+  expect_settled();  // once is enough
+}
+
+TEST_F(FullDisk, OperatorsMayTakeAwayButNotGive) {
+  auto& a = orgs.a();
+  auto configured = a.settings;
+  a.environment.reload_source = [&configured] {
+    return config::Loaded{
+        .settings = std::make_shared<const config::Settings>(configured), .findings = {}, .admin_address = ""};
+  };
+  auto c = orgs.b().as_node();
+  c.id = NodeId::parse("orgc.example").value();
+  c.alias.clear();
+  c.trust_anchors = {a.ca.certificate_pem};  // any but B's: an anchor that two nodes share identifies neither
+  c.resources.clear();
+  c.principal_domains = {Domain::parse("orgc.example").value()};
+  c.source = NodeSource::configuration;
+  c.defined_at = "fedgate.yaml:1";
+  a.stop();
+  a.start();
+  configured.nodes = {c};
+  ASSERT_EQ(a.operate(orgs.client, "POST", "/api/v2/reload", nlohmann::json::object()).status, 200);
+  const auto usable = [&](const char* id) {
+    const auto table = a.gateway->registry().table().load();
+    const auto* node = table->find_named(id);
+    return node != nullptr && node->usable();
+  };
+  ASSERT_TRUE(usable("orgb.example") && usable("orgc.example"));
+
+  disk_of_a.full = true;
+  expect_unavailable(call("order"), "origin");
+  const auto node_b = "/api/v2/federation/nodes/orgb.example";
+  const auto disabled = a.operate(orgs.client, "PATCH", node_b, {{"enabled", false}});
+  EXPECT_EQ(disabled.status, 200) << disabled.text;
+  EXPECT_EQ(disabled.body["recorded"], false);
+  EXPECT_EQ(disabled.body["stored"], true);
+  EXPECT_NE(disabled.body["note"].dump().find("not in the trail yet"), std::string::npos) << disabled.text;
+  EXPECT_FALSE(usable("orgb.example"));
+  auto refused = a.operate(orgs.client, "PATCH", node_b, {{"enabled", true}});
+  EXPECT_EQ(refused.code(), "audit_unavailable") << refused.text;
+  EXPECT_FALSE(usable("orgb.example"));
+  refused = a.operate(orgs.client, "POST", "/api/v2/federation/nodes",
+                      {{"node_id", "orgd.example"}, {"trust_anchors", c.trust_anchors}, {"trusted", true}});
+  EXPECT_EQ(refused.code(), "audit_unavailable") << refused.text;
+  EXPECT_FALSE(usable("orgd.example"));
+
+  auto d = c;
+  d.id = NodeId::parse("orgd.example").value();
+  d.principal_domains = {Domain::parse("orgd.example").value()};
+  configured.nodes = {d};
+  refused = a.operate(orgs.client, "POST", "/api/v2/reload", nlohmann::json::object());
+  EXPECT_EQ(refused.status, 422) << refused.text;
+  EXPECT_NE(refused.text.find("in force already: orgc.example"), std::string::npos) << refused.text;
+  EXPECT_FALSE(usable("orgc.example")) << "the new configuration does not name it";
+  EXPECT_FALSE(usable("orgd.example")) << "not before it is on record";
+
+  // What could not be recorded is recorded as soon as it can be.
+  disk_of_a.full = false;
+  store::AuditQuery acts;
+  acts.event_type = "configuration_changed";
+  const auto subjects = [&] {
+    std::vector<std::string> found;
+    for (const auto& row : a.trail(acts))
+      if (row.action == "node_disable") found.push_back(row.target_node);
+    return found;
+  };
+  EXPECT_TRUE(test::eventually([&] { return subjects().size() == 2; }));
+  EXPECT_THAT(subjects(), ::testing::UnorderedElementsAre("orgb.example", "orgc.example"));
+  EXPECT_EQ(a.operate(orgs.client, "PATCH", node_b, {{"enabled", true}}).status, 200);
+  EXPECT_EQ(a.operate(orgs.client, "POST", "/api/v2/reload", nlohmann::json::object()).status, 200);
+  EXPECT_TRUE(usable("orgd.example"));
+  expect_recovery();
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Promise: a restart keeps nodes and trail; operators' commands take effect at once, in every worker, and stay.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <unistd.h>
+
+#include <filesystem>
 
 #include "support/eventually.h"
 #include "support/federation.h"
@@ -39,7 +42,15 @@ TEST(RestartKeeps, NodeCommandsWorkOverTheAdminSocket) {
   ASSERT_EQ(list.body["nodes"].size(), 1U);
   EXPECT_EQ(list.body["nodes"][0]["node_id"], "orgb.example");
   EXPECT_EQ(list.body["nodes"][0]["reads"][0], "inventory-b/lookup");
-  ASSERT_EQ(a.operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orgb.example", {{"enabled", false}}).status, 200);
+  const auto disabled = a.operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orgb.example", {{"enabled", false}});
+  ASSERT_EQ(disabled.status, 200) << disabled.text;
+  EXPECT_EQ(disabled.body["stored"], true);
+  EXPECT_EQ(disabled.body["recorded"], true);
+  EXPECT_FALSE(disabled.body.contains("note"));
+  EXPECT_EQ(a.operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orgb.example",
+                      {{"enabled", false}, {"rate_limit_per_hour", 5}})
+                .status,
+            400);
   for (int i = 0; i < 6; ++i) {
     test::TestClient other;
     EXPECT_EQ(a.invoke(other, call_of('b', "lookup")).code(), "node_not_trusted");
@@ -58,6 +69,31 @@ TEST(RestartKeeps, NodeCommandsWorkOverTheAdminSocket) {
   EXPECT_EQ(acts[0].action, "node_remove");
   EXPECT_EQ(acts[1].action, "node_disable");
   EXPECT_EQ(acts[0].principal, "uid:" + std::to_string(geteuid()));
+}
+
+TEST(RestartKeeps, WhatAnOperatorGivesIsOnRecordBeforeItAndAfterIt) {
+  test::Federation orgs(2);
+  orgs.start();
+  auto& a = orgs.a();
+  const nlohmann::json node{{"node_id", "orgc.example"},
+                            {"alias", "orgc"},
+                            {"endpoints", {"https://127.0.0.1:1"}},
+                            {"trust_anchors", {orgs.b().ca.certificate_pem}},
+                            {"trusted", true}};
+  ASSERT_EQ(a.operate(orgs.client, "POST", "/api/v2/federation/nodes", node).status, 201);
+  ASSERT_EQ(a.operate(orgs.client, "POST", "/api/v2/federation/nodes", node).status, 409);
+  ASSERT_EQ(a.operate(orgs.client, "PATCH", "/api/v2/federation/nodes/orgc", {{"rate_limit_per_hour", 7}}).status, 200);
+  store::AuditQuery query;
+  query.oldest_first = true;
+  std::vector<std::string> acts;
+  for (const auto& row : a.trail(query))
+    acts.push_back(row.event_type + " " + row.action + " " + row.target_node + " " + row.phase + " " + row.outcome);
+  EXPECT_THAT(acts, ::testing::ElementsAre("federation_node_trusted node_add orgc.example intent ",
+                                           "federation_node_trusted node_add orgc.example outcome succeeded",
+                                           "federation_node_trusted node_add orgc.example intent ",
+                                           "federation_node_trusted node_add orgc.example outcome failed",
+                                           "configuration_changed node_change orgc.example intent ",
+                                           "configuration_changed node_change orgc.example outcome succeeded"));
 }
 
 TEST(RestartKeeps, AnOperatorWhoHangsUpIsOnRecordAllTheSame) {
@@ -81,12 +117,32 @@ TEST(RestartKeeps, AnOperatorWhoHangsUpIsOnRecordAllTheSame) {
   }
   store::AuditQuery query;
   query.event_type = "configuration_changed";
+  query.outcome = "succeeded";
   EXPECT_TRUE(test::eventually([&] {
     // Everything but orgb.example, which the test itself let in.
     return a.trail(query).size() == a.gateway->registry().table().load()->all().size() - 1;
   })) << a.trail(query).size()
       << " records of " << a.gateway->registry().table().load()->all().size() - 1 << " nodes";
   EXPECT_FALSE(a.trail(query).empty());
+}
+
+TEST(RestartKeeps, ARevocationAlthoughTheDatabaseIsFromABackup) {
+  test::Federation orgs(2);
+  orgs.start();
+  auto& b = orgs.b();
+  b.stop();
+  const auto database = b.settings.store.url.substr(std::string("sqlite:").size());
+  std::filesystem::copy_file(database, database + ".backup");
+  b.start();
+  ASSERT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 200);
+  ASSERT_TRUE(b.gateway->registry().narrow("orga.example", {.level = TrustLevel::revoked}));
+  EXPECT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 502);
+  b.stop();
+  for (const auto* more : {"", "-wal", "-shm"}) std::filesystem::remove(database + more);
+  std::filesystem::copy_file(database + ".backup", database);
+  b.start();
+  EXPECT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 502);
+  EXPECT_EQ(b.operate(orgs.client, "GET", "/api/v2/federation/nodes/orga.example").body["trust_level"], "revoked");
 }
 
 TEST(RestartKeeps, AuditIsFoundByItsFiltersAndPages) {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/daemon.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -17,6 +15,7 @@
 #include "api/admin_views.h"
 #include "net/http_message.h"
 #include "support/eventually.h"
+#include "support/loopback.h"
 
 namespace fedgate::test {
 
@@ -41,15 +40,7 @@ std::uint16_t free_port() {
   std::uniform_int_distribution<int> ports(15'000, 32'000);
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const auto port = static_cast<std::uint16_t>(ports(random));
-    const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const void* place = &address;
-    const bool bound = ::bind(probe, static_cast<const sockaddr*>(place), sizeof address) == 0;
-    ::close(probe);
-    if (bound) return port;
+    if (succeeds(::bind, port)) return port;
   }
   throw std::runtime_error("no free port");
 }

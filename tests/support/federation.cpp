@@ -100,6 +100,7 @@ Organisation::Organisation(char letter, const TempDirectory& directory, Upstream
   settings.admin.address = "unix:" + home + "/admin.sock";
   settings.tls = {
       .certificate_file = "test", .key_file = "test", .certificate_pem = leaf.certificate_pem, .key_pem = leaf.key_pem};
+  settings.trust.anchors = {ca.certificate_pem};
   settings.store.url = "sqlite:" + home + "/fedgate.db";
   settings.node_limits = {.rate_per_hour = 100'000'000, .burst = 1000, .concurrency_per_peer = 256};
   settings.audit.journal = home + "/journal";

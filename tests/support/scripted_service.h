@@ -5,8 +5,6 @@
 // of its own, ended by the destructor.
 #pragma once
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,6 +16,8 @@
 #include <thread>
 #include <utility>
 
+#include "support/loopback.h"
+
 namespace fedgate::support {
 
 class ScriptedService {
@@ -26,9 +26,7 @@ class ScriptedService {
   using Script = std::function<std::string(const std::string& request)>;
 
   explicit ScriptedService(Script script) : script_(std::move(script)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto address = test::loopback(0);
     open(AF_INET, address);
     socklen_t size = sizeof address;
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);

@@ -23,6 +23,10 @@ class FakeStore final : public store::Store {
   Result<std::vector<Node>> nodes() override { return std::vector<Node>(); }
   Result<void> put_node(const Node&) override { return {}; }
   Result<bool> remove_node(const NodeId&) override { return false; }
+  Result<std::string> nodes_version() override { return std::string(); }
+  Result<void> transact(std::string_view, const std::function<Result<void>(store::Transaction&)>&) override {
+    return fail(Code::store_unavailable, "the shipper needs no transactions of its own");
+  }
   Result<std::vector<store::AuditRow>> audit(const store::AuditQuery&) override { return rows(); }
 
   Result<void> append_audit(std::span<const store::AuditRow> rows) override {

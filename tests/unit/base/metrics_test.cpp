@@ -18,7 +18,7 @@ TEST(Metrics, TextNamesWhatTheProductPromises) {
   metrics.denials("orgb.example", "target", "policy_denied").Increment();
   metrics.errors("overloaded").Increment();
   metrics.tls_handshakes("server", "refused").Increment();
-  metrics.certificate_expiry_days("orga.example").Set(12.5);
+  metrics.certificate_expiry_days("orga.example", "server").Set(12.5);
   metrics.rate_limit_hits("orgb.example", "per_org").Increment();
   metrics.invocations("http", "succeeded").Increment();
   metrics.config_reload_success().Set(1);
@@ -36,7 +36,7 @@ TEST(Metrics, TextNamesWhatTheProductPromises) {
         R"(federation_denials_total{code="policy_denied",decided_by="target",node="orgb.example"} 1)",
         R"(federation_errors_total{code="overloaded"} 1)",
         R"(federation_tls_handshakes_total{result="refused",side="server"} 1)",
-        R"(federation_certificate_expiry_days{subject="orga.example"} 12.5)",
+        R"(federation_certificate_expiry_days{kind="server",subject="orga.example"} 12.5)",
         R"(federation_rate_limit_hits_total{limit="per_org",node="orgb.example"} 1)",
         R"(federation_invocation_requests_total{resource_protocol="http",result="succeeded"} 1)",
         "federation_config_reload_success 1", "federation_audit_backlog 7",
@@ -56,8 +56,8 @@ TEST(Metrics, SameLabelsSameInstance) {
 
 TEST(Metrics, LabelsAreEscaped) {
   Metrics metrics;
-  metrics.certificate_expiry_days("a\"b\\c\nd").Set(1);
-  EXPECT_THAT(metrics.text(), HasSubstr(R"({subject="a\"b\\c\nd"} 1)"));
+  metrics.certificate_expiry_days("a\"b\\c\nd", "server").Set(1);
+  EXPECT_THAT(metrics.text(), HasSubstr(R"(subject="a\"b\\c\nd"} 1)"));
 }
 
 }  // namespace

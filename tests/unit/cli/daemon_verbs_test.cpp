@@ -153,10 +153,24 @@ TEST_F(Daemon, EnableDisableAndRemove) {
          ScriptedService::answer("409 Conflict", R"({"code":"conflict","detail":"defined at f.yaml:7"})")}});
   EXPECT_THAT(ask({"nodes", "disable", "orgb"}).out, HasSubstr("orgb is disabled"));
   EXPECT_EQ(body_seen(), nlohmann::json({{"enabled", false}}));
+  EXPECT_EQ(ask({"nodes", "disable", "orgb"}).err, "");
   EXPECT_THAT(ask({"nodes", "enable", "orgb"}).out, HasSubstr("orgb is enabled\n"));
   const auto kept = ask({"nodes", "remove", "orgb"});
   EXPECT_EQ(kept.status, 1);
   EXPECT_THAT(kept.err, HasSubstr("defined at f.yaml:7"));
+}
+
+TEST_F(Daemon, WhatIsInForceButNotStoredIsSaid) {
+  play({{"PATCH /api/v2/federation/nodes/orgb",
+         ScriptedService::answer("200 OK", R"({"node_id":"orgb.example","enabled":false,"stored":false,
+           "note":"it is in force, but not stored yet"})")},
+        {"DELETE /api/v2/federation/nodes/orgb",
+         ScriptedService::answer("200 OK", R"({"removed":true,"stored":false,"note":"not stored yet"})")}});
+  const auto disabled = ask({"nodes", "disable", "orgb"});
+  EXPECT_EQ(disabled.status, 0);
+  EXPECT_THAT(disabled.out, HasSubstr("orgb is disabled"));
+  EXPECT_THAT(disabled.err, HasSubstr("Note: it is in force, but not stored yet"));
+  EXPECT_THAT(ask({"nodes", "remove", "orgb"}).err, HasSubstr("Note: not stored yet"));
 }
 
 TEST_F(Daemon, ReloadTellsWhatIsWrong) {

@@ -26,8 +26,8 @@ TEST_F(Binding, EnoughIsEnough) {
   EXPECT_EQ(loaded.settings->tls.certificate_file, folder.at("tls/node.crt"));
   EXPECT_EQ(loaded.settings->tls.key_pem, pki().node_a.key_pem);
   EXPECT_EQ(loaded.settings->file, folder.at("fedgate.yaml"));
-  EXPECT_EQ(loaded.settings->files, (std::vector<std::string>{folder.at("fedgate.yaml"), folder.at("tls/node.crt"),
-                                                              folder.at("tls/node.key")}));
+  EXPECT_EQ(loaded.files, (std::vector<std::string>{folder.at("fedgate.yaml"), folder.at("tls/node.crt"),
+                                                    folder.at("tls/node.key"), folder.at("conf.d")}));
 }
 
 TEST_F(Binding, UnknownKeys) {
@@ -42,7 +42,7 @@ TEST_F(Binding, UnknownKeys) {
                        {"fedgate.yaml:5:13: error: unknown key `shutdown.wait`; known here: announce and drain"}},
                       {"nodes:\n  - { node_id: orgb.example, trust_anchors: [anchors/orgb.crt], trusted: true }\n",
                        {"fedgate.yaml:6:65: error: unknown key `nodes[].trusted`; known here: node_id, name, alias, "
-                        "endpoints, trust_anchors, pins, principal_domains, resources, "
+                        "endpoints, trust_anchors, pins, crl, spiffe_id, principal_domains, resources, "
                         "reads, enabled, rate_limit_per_hour and metadata"}},
                   });
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the configuration says against files, against itself and against the clock.
+#include <gmock/gmock.h>
+
 #include "base/hash.h"
 #include "unit/config/folder.h"
 
@@ -174,6 +176,69 @@ TEST_F(Checks, ClientsCertificateIsAServers) {
                 folder.load("listen: { clients: { tls: { certificate: tls/clients.crt, key: tls/clients.key } } }\n"))),
             "fedgate.yaml:5:42: error: `listen.clients.tls.certificate` lacks the extended key usage serverAuth; issue "
             "it with that");
+}
+
+TEST_F(Checks, OutgoingConnectionsMayHaveACertificateOfTheirOwn) {
+  const auto load = [&](const std::string& more) {
+    std::string whole(Folder::enough);
+    const std::string key = "key: tls/node.key";
+    return folder.load_whole(whole.insert(whole.find(key) + key.size(), more));
+  };
+  const std::string client = ", client: { certificate: tls/client.crt, key: tls/client.key }";
+  auto request = leaf();
+  request.client_auth = false;
+  write_leaf(request);
+  request.client_auth = true;
+  request.server_auth = false;
+  const auto outgoing = trust::issue_dev_leaf(pki().ca_a, request).value();
+  folder.write("tls/client.crt", outgoing.certificate_pem);
+  folder.write("tls/client.key", outgoing.key_pem, 0600);
+  const auto loaded = load(client);
+  EXPECT_THAT(folder.texts(loaded), ::testing::IsEmpty());
+  ASSERT_NE(loaded.settings, nullptr);
+  ASSERT_TRUE(loaded.settings->tls_client.has_value());
+  EXPECT_EQ(loaded.settings->tls_client->certificate_pem, outgoing.certificate_pem);
+  EXPECT_EQ(loaded.settings->tls_client->key_pem, outgoing.key_pem);
+
+  request.client_auth = false;
+  request.dns_names = {"other.example"};
+  const auto wrong = trust::issue_dev_leaf(pki().ca_a, request).value();
+  folder.write("tls/client.crt", wrong.certificate_pem);
+  folder.write("tls/client.key", wrong.key_pem, 0600);
+  EXPECT_THAT(folder.texts(load(client)),
+              ::testing::ElementsAre(
+                  "fedgate.yaml:2:77: error: `tls.client.certificate` lacks the extended key usage clientAuth; "
+                  "issue it with that",
+                  "fedgate.yaml:2:77: error: `tls.client.certificate` does not hold `node.id` orga.example "
+                  "as a DNS SAN (it holds other.example); peers would refuse it: issue it for that name"));
+}
+
+TEST_F(Checks, TheStapleIsDer) {
+  const auto load = [&] {
+    std::string whole(Folder::enough);
+    const std::string key = "key: tls/node.key";
+    return folder.load_whole(whole.insert(whole.find(key) + key.size(), ", ocsp_staple: tls/staple"));
+  };
+  folder.write("tls/staple", std::string_view("\x30\x03\x0A\x01\x00", 5));
+  const auto loaded = load();
+  ASSERT_NE(loaded.settings, nullptr);
+  EXPECT_EQ(loaded.settings->ocsp_staple.size(), 5U);
+  folder.write("tls/staple", "-----BEGIN OCSP RESPONSE-----\n");
+  EXPECT_EQ(sole(folder.texts(load())),
+            "fedgate.yaml:2:67: error: `tls.ocsp_staple`: tls/staple is not an OCSP response in DER; store what "
+            "`openssl ocsp -respout` writes");
+}
+
+TEST_F(Checks, BalancersAreNetworks) {
+  const auto loaded = folder.load("listen: { peers: { proxy_protocol_from: [192.0.2.0/24, \"2001:db8::1\"] } }\n");
+  ASSERT_NE(loaded.settings, nullptr);
+  const auto& networks = loaded.settings->peers.proxy_protocol_from;
+  ASSERT_EQ(networks.size(), 2U);
+  EXPECT_EQ(networks[0].bits, 24U);
+  EXPECT_EQ(networks[1].bits, 128U);
+  EXPECT_EQ(sole(folder.texts(folder.load("listen: { peers: { proxy_protocol_from: [192.0.2.1/24] } }\n"))),
+            "fedgate.yaml:5:42: error: `listen.peers.proxy_protocol_from`: '192.0.2.1/24' is not a network: bits are "
+            "set beyond the prefix; write an address, or one with a prefix as in 192.0.2.0/24");
 }
 
 TEST_F(Checks, Stores) {

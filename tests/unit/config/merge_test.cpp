@@ -40,8 +40,8 @@ TEST_F(Merge, MappingsMergeAndListsConcatenateByName) {
   EXPECT_EQ(settings.nodes[0].defined_at, folder.at("conf.d/10-first.yaml:1"));
   ASSERT_EQ(settings.clients_list.size(), 2U);
   // Paths stay relative to the main file's folder.
-  EXPECT_EQ(std::ranges::count(settings.files, folder.at("tokens/portal")), 1);
-  EXPECT_EQ(settings.files[1], folder.at("conf.d/10-first.yaml"));
+  EXPECT_EQ(std::ranges::count(loaded.files, folder.at("tokens/portal")), 1);
+  EXPECT_EQ(loaded.files[1], folder.at("conf.d/10-first.yaml"));
 }
 
 TEST_F(Merge, ThingsGivenTwiceNameBothPlaces) {

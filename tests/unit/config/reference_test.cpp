@@ -51,6 +51,8 @@ TEST(Reference, RestartKeysAreThoseThatAreCompared) {
       {"node.endpoint", [](Settings& s) { s.node.endpoint = "https://other"; }},
       {"node.replica", [](Settings& s) { s.node.replica = "b"; }},
       {"listen.peers.address", [](Settings& s) { s.peers.address = "127.0.0.1:1"; }},
+      {"listen.peers.proxy_protocol_from",
+       [](Settings& s) { s.peers.proxy_protocol_from = {net::parse_network("192.0.2.1").value()}; }},
       {"listen.clients.address", [](Settings& s) { s.clients.address = "127.0.0.1:1"; }},
       {"listen.admin.address", [](Settings& s) { s.admin.address = "127.0.0.1:1"; }},
       {"threads", [](Settings& s) { s.threads = 2; }},

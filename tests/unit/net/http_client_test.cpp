@@ -265,6 +265,47 @@ TEST_F(HttpClientTest, purge_closes_idle_connections_of_that_key_only) {
   EXPECT_TRUE(send(plain(one.port()), get()).response.has_value());
 }
 
+TEST_F(HttpClientTest, purge_counts_what_it_closes_says_when_it_is_closed_and_wakes_who_waits) {
+  Worker* theirs = nullptr;
+  RunningServer server([&](const Connection&, Request& request, Response&) -> Task<> {
+    if (request.target == "/slow") co_await sleep_until(theirs->wheel(), theirs->wheel().now() + 1h);
+  });
+  theirs = server.workers[0].get();
+  ClientLimits limits;
+  limits.connecting_per_destination = 0;  // whoever finds no idle connection waits
+  const Destination destination = plain(server.port());
+  use();
+  ASSERT_TRUE(send(destination, get()).response.has_value());
+  std::promise<Exchange> slow;
+  const Request request = get("/slow");
+  asio::co_spawn(worker.io(), client->send(destination, request, worker.wheel().now() + 10s),
+                 [&](std::exception_ptr, Exchange exchange) { slow.set_value(std::move(exchange)); });
+  ASSERT_TRUE(eventually([&] { return server.handler.calls == 2; }));
+  ASSERT_TRUE(send(destination, get()).response.has_value());
+  std::atomic<bool> closed{false};
+  std::size_t count = 0;
+  Ticket held(nullptr, [&](void*) { closed = true; });
+  on([&] {
+    count = client->purge(destination.pool_key, held);
+    held.reset();
+  });
+  EXPECT_EQ(count, 2u) << "one is busy, one is idle";
+  EXPECT_FALSE(slow.get_future().get().response.has_value());
+  EXPECT_TRUE(eventually([&] { return closed.load(); }));
+  EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+
+  std::promise<Exchange> waiting;
+  HttpClient other(worker, limits, log::silent(), metrics);
+  asio::co_spawn(worker.io(), other.send(destination, request, worker.wheel().now() + 10s),
+                 [&](std::exception_ptr, Exchange exchange) { waiting.set_value(std::move(exchange)); });
+  on([&] { EXPECT_EQ(other.purge(destination.pool_key), 0u); });
+  const Exchange woken = waiting.get_future().get();
+  ASSERT_FALSE(woken.response.has_value());
+  EXPECT_EQ(woken.response.error().code, Code::peer_unreachable);
+  EXPECT_EQ(woken.sent, Sent::nothing);
+  on([&] {});
+}
+
 TEST_F(HttpClientTest, cancelling_closes_the_connection_so_that_the_server_sees_it) {
   std::atomic<bool> cut{false};
   Worker* theirs = nullptr;
@@ -511,6 +552,33 @@ TEST_F(HttpClientTest, a_stopped_client_refuses) {
   const Exchange exchange = send(plain(server.port()), get());
   ASSERT_FALSE(exchange.response.has_value());
   EXPECT_EQ(exchange.sent, Sent::nothing);
+}
+
+TEST_F(HttpClientTest, the_judge_sees_the_servers_staple_on_resumed_sessions_too) {
+  const auto served = context(TlsSide::server, "gate.example", believe);
+  served->staple("not revoked");
+  RunningServer::Setup setup;
+  setup.tls = [&] { return served; };
+  RunningServer server(
+      [](const Connection&, Request&, Response& response) -> Task<> {
+        response.close = true;
+        co_return;
+      },
+      setup);
+  std::vector<std::string> staples;
+  const auto tls = context(TlsSide::client, "orga.example", [&](const PresentedChain& chain) -> Result<PeerIdentity> {
+    staples.push_back(chain.ocsp);
+    return believe(chain);
+  });
+  const Destination destination = secure(server.port(), tls);
+  ASSERT_TRUE(send(destination, get()).response.has_value());
+  served->staple("");
+  ASSERT_TRUE(send(destination, get()).response.has_value());
+  ASSERT_TRUE(send(destination, get()).response.has_value());
+  EXPECT_THAT(staples, testing::ElementsAre("not revoked", "not revoked", "not revoked"));
+  tls->forget_sessions({});
+  ASSERT_TRUE(send(destination, get()).response.has_value());
+  EXPECT_EQ(staples.back(), "");
 }
 
 }  // namespace

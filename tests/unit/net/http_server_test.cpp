@@ -310,6 +310,42 @@ TEST(HttpServer, close_if_ends_chosen_connections_busy_or_idle) {
   EXPECT_THAT(other.answer(), testing::EndsWith("3"));
 }
 
+TEST(HttpServer, cut_ends_sockets_at_once_whatever_their_handlers_still_do) {
+  Worker* worker = nullptr;
+  std::atomic<bool> finish{false};
+  RunningServer server([&](const Connection& c, Request& request, Response& response) -> Task<> {
+    if (request.target == "/record") {
+      co_await shielded();  // as whoever records an outcome
+      while (!finish) co_await sleep_until(worker->wheel(), worker->wheel().now() + 5ms);
+    }
+    response.body = std::to_string(c.id);
+  });
+  worker = server.workers[0].get();
+  auto busy = RawSocket::connect(server.port());
+  busy.send(get("/record"));
+  ASSERT_TRUE(eventually([&] { return server.handler.calls == 1; }));
+  auto idle = RawSocket::connect(server.port());
+  idle.send(get("/"));
+  std::ignore = idle.answer();
+  std::atomic<bool> closed{false};
+  Ticket held(nullptr, [&](void*) { closed = true; });
+  std::size_t cut = 0;
+  server.on(0, [&]() -> Task<> {
+    const auto all = [](const Connection&) { return true; };
+    cut = server.servers[0]->cut(all, held);
+    cut += server.servers[0]->cut(all, held);  // they are counted once
+    held.reset();
+    co_return;
+  });
+  EXPECT_EQ(cut, 2u);
+  EXPECT_EQ(busy.all(), "") << "its handler still runs";
+  EXPECT_EQ(idle.all(), "");
+  EXPECT_TRUE(eventually([&] { return server.connections() == 1; }));
+  EXPECT_FALSE(closed) << "one is not closed yet";
+  finish = true;
+  EXPECT_TRUE(eventually([&] { return closed && server.connections() == 0; }));
+}
+
 TEST(HttpServer, drain_lets_calls_finish_ends_idle_ones_and_cuts_at_its_deadline) {
   Worker* worker = nullptr;
   std::atomic<bool> cut{false};

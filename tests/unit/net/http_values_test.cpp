@@ -101,6 +101,15 @@ TEST(Writer, dates_are_those_of_RFC_9110) {
   EXPECT_EQ(date.at(WallTime(std::chrono::seconds(784'111'778))), "Sun, 06 Nov 1994 08:49:38 GMT");
 }
 
+TEST(Writer, reads_the_dates_that_it_writes_and_no_others) {
+  EXPECT_EQ(parse_date("Sun, 06 Nov 1994 08:49:37 GMT"), WallTime(std::chrono::seconds(784'111'777)));
+  for (const char* bad :
+       {"", "Mon, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+        "Sun, 06 Nov 1994 08:49:60 GMT", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 ovD 1994 08:49:37 GMT",
+        "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, -6 Nov 1994 08:49:37 GMT"})
+    EXPECT_EQ(parse_date(bad), std::nullopt) << bad;
+}
+
 TEST(Address, parses_the_three_forms) {
   const auto v4 = parse_address("127.0.0.1:8080");
   ASSERT_TRUE(v4.has_value());

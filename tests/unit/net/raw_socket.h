@@ -3,11 +3,8 @@
 // Blocking sockets and OpenSSL without any of our own code: what the other end of a connection sees.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,6 +18,7 @@
 #include <string_view>
 #include <thread>
 
+#include "support/loopback.h"
 #include "test_certificates.h"
 
 namespace fedgate::net::test {
@@ -33,10 +31,7 @@ class RawSocket {
   ~RawSocket() { close(); }
 
   static RawSocket connect(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto address = fedgate::test::loopback(port);
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw std::runtime_error("connect");
     return RawSocket(fd);
@@ -183,9 +178,7 @@ class RawServer {
  public:
   explicit RawServer(std::function<void(RawSocket, int number)> talk) : talk_(std::move(talk)) {
     listening_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto address = fedgate::test::loopback(0);
     socklen_t size = sizeof address;
     if (::bind(listening_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listening_, 16) != 0)
       throw std::runtime_error("bind");

@@ -38,6 +38,12 @@ inline Task<> echo(const Connection&, Request& request, Response& response) {
   co_return;
 }
 
+/// ASSERT_TRUE within a coroutine.
+template <class T>
+void demand(const Result<T>& result) {
+  if (!result) throw std::runtime_error(result.error().detail);
+}
+
 class RunningServer {
  public:
   struct Setup {
@@ -46,17 +52,22 @@ class RunningServer {
     std::vector<std::string> hosts{"gate.example"};
     std::function<std::shared_ptr<TlsContext>()> tls;
     std::size_t workers = 1;
+    Handler* enrolment = nullptr;
+    EnrolmentLimits enrolment_limits{};
+    std::vector<Network> proxy_protocol_from{};
+    const Clock* clock = &system_clock();
   };
   explicit RunningServer(Handle handle = echo) : RunningServer(std::move(handle), Setup{}) {}
   RunningServer(Handle handle, const Setup& setup) : handler(std::move(handle)) {
     std::vector<HttpServer*> handed;
     for (std::size_t i = 0; i < setup.workers; ++i) {
-      workers.push_back(std::make_unique<Worker>(i, system_clock()));
-      servers.push_back(std::make_unique<HttpServer>(*workers.back(), ServerOptions{"test", setup.limits, setup.hosts},
-                                                     handler, log::silent(), metrics));
+      workers.push_back(std::make_unique<Worker>(i, *setup.clock));
+      const ServerOptions options{"test", setup.limits, setup.hosts, setup.enrolment, setup.enrolment_limits};
+      servers.push_back(std::make_unique<HttpServer>(*workers.back(), options, handler, log::silent(), metrics));
       handed.push_back(servers.back().get());
     }
-    auto bound = Listener::bind(*workers.front(), {setup.address, 0660, setup.limits}, log::silent());
+    auto bound =
+        Listener::bind(*workers.front(), {setup.address, 0660, setup.limits, setup.proxy_protocol_from}, log::silent());
     if (!bound) throw std::runtime_error(bound.error().detail);
     listener = std::move(*bound);
     listener->start(std::move(handed), setup.tls);

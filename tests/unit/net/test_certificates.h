@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <memory>
@@ -27,8 +28,8 @@ inline std::string text_of(BIO* bio) {
   return text;
 }
 
-inline Credential make_credential(const std::string& name) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
+/// Takes the key over.
+inline Credential make_credential(const std::string& name, EVP_PKEY* key) {
   X509* certificate = X509_new();
   X509_set_version(certificate, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
@@ -50,6 +51,31 @@ inline Credential make_credential(const std::string& name) {
   X509_free(certificate);
   EVP_PKEY_free(key);
   return made;
+}
+inline Credential make_credential(const std::string& name) { return make_credential(name, EVP_EC_gen("P-256")); }
+inline Credential make_rsa_credential(const std::string& name, std::size_t bits) {
+  return make_credential(name, EVP_RSA_gen(bits));
+}
+
+inline X509* read_certificate(const Credential& credential) {
+  BIO* bio = BIO_new_mem_buf(credential.certificate.data(), -1);
+  X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  return certificate;
+}
+inline void add_to_chain(SSL_CTX* ctx, const Credential& credential) {
+  X509* certificate = read_certificate(credential);
+  SSL_CTX_add1_chain_cert(ctx, certificate);
+  X509_free(certificate);
+}
+/// DER.
+inline std::string der_of(const Credential& credential) {
+  X509* certificate = read_certificate(credential);
+  std::string der(static_cast<std::size_t>(i2d_X509(certificate, nullptr)), '\0');
+  auto* out = reinterpret_cast<unsigned char*>(der.data());
+  i2d_X509(certificate, &out);
+  X509_free(certificate);
+  return der;
 }
 
 inline std::string common_name(X509* certificate) {

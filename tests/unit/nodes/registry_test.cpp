@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nodes/registry.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-
-#include "support/fake_clock.h"
+#include "unit/nodes/registry_fixture.h"
 
 namespace fedgate::nodes {
 namespace {
@@ -17,104 +10,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-NodeId id(std::string_view text) { return NodeId::parse(text).value(); }
-Domain domain(std::string_view text) { return Domain::parse(text).value(); }
-
-Node configured(std::string_view name) {
-  Node node;
-  node.id = id(name);
-  node.endpoints = {"https://gate." + std::string(name) + ":8443"};
-  node.trust_anchors = {"anchor of " + std::string(name)};
-  node.principal_domains = {domain(name)};
-  node.source = NodeSource::configuration;
-  node.defined_at = "/etc/fedgate/fedgate.yaml:12";
-  node.trust_level = TrustLevel::trusted;
-  return node;
-}
-
-Node offered(std::string_view name) {
-  auto node = configured(name);
-  node.source = NodeSource::operator_command;
-  node.defined_at.clear();
-  return node;
-}
-
-/// Passes everything on to a real store, unless told to fail.
-class Flaky final : public store::Store {
- public:
-  explicit Flaky(std::unique_ptr<store::Store> real) : real_(std::move(real)) {}
-  bool reads_fail = false;
-  bool writes_fail = false;
-  int writes = 0;
-
-  [[nodiscard]] std::string_view kind() const override { return real_->kind(); }
-  Result<void> ping() override { return real_->ping(); }
-  Result<std::vector<store::MigrationStatus>> migrations() override { return real_->migrations(); }
-  Result<int> migrate_up() override { return real_->migrate_up(); }
-  Result<int> migrate_down(int steps) override { return real_->migrate_down(steps); }
-  Result<std::vector<Node>> nodes() override {
-    if (reads_fail) return fail(Code::store_unavailable, "out of order");
-    return real_->nodes();
-  }
-  Result<void> put_node(const Node& node) override {
-    if (writes_fail) return fail(Code::store_unavailable, "out of order");
-    ++writes;
-    return real_->put_node(node);
-  }
-  Result<bool> remove_node(const NodeId& which) override {
-    if (writes_fail) return fail(Code::store_unavailable, "out of order");
-    return real_->remove_node(which);
-  }
-  Result<void> append_audit(std::span<const store::AuditRow> rows) override { return real_->append_audit(rows); }
-  Result<std::optional<std::uint64_t>> audit_position(const std::string& log) override {
-    return real_->audit_position(log);
-  }
-  Result<std::vector<store::AuditRow>> audit(const store::AuditQuery& query) override { return real_->audit(query); }
-
- private:
-  std::unique_ptr<store::Store> real_;
-};
-
-class RegistryTest : public testing::Test {
- protected:
-  RegistryTest() {
-    char name[] = "/tmp/fedgate-nodes-XXXXXX";
-    directory_ = ::mkdtemp(name);
-    restart();
-  }
-  ~RegistryTest() override { std::filesystem::remove_all(directory_); }
-
-  void restart() {
-    registry_.reset();
-    store_.reset();
-    auto opened = store::open({.url = "sqlite:" + (directory_ / "fedgate.db").string()});
-    if (!opened) throw std::runtime_error(opened.error().detail);
-    store_ = std::make_unique<Flaky>(std::move(*opened));
-    registry_ = std::make_unique<Registry>(*store_, id("orga.example"), clock_, log::silent());
-  }
-  void load(std::initializer_list<Node> nodes) {
-    const auto loaded = registry_->load(std::vector<Node>(nodes));
-    ASSERT_TRUE(loaded) << loaded.error().detail;
-  }
-  Error load_error(std::initializer_list<Node> nodes) {
-    const auto loaded = registry_->load(std::vector<Node>(nodes));
-    return loaded ? Error{Code::usage, "was loaded"} : loaded.error();
-  }
-  Node at(std::string_view name) {
-    const auto table = registry_->table().load();
-    const auto* node = table->find_named(name);
-    if (node == nullptr) throw std::runtime_error("no node " + std::string(name));
-    EXPECT_THAT(store_->nodes().value(), testing::Contains(*node)) << "what is published is what is stored";
-    return *node;
-  }
-  std::size_t count() { return registry_->table().load()->all().size(); }
-
-  test::FakeClock clock_;
-  std::filesystem::path directory_;
-  std::unique_ptr<Flaky> store_;
-  std::unique_ptr<Registry> registry_;
-};
 
 TEST_F(RegistryTest, ConfiguredNodesAreTrusted) {
   auto bare = configured("orgc.example");
@@ -170,7 +65,7 @@ TEST_F(RegistryTest, ChangedFieldsAreTakenFromYaml) {
 TEST_F(RegistryTest, RevokedBeatsYaml) {
   const auto b = configured("orgb.example");
   load({b});
-  ASSERT_TRUE(registry_->change("orgb.example", {.trust_level = TrustLevel::revoked}));
+  ASSERT_TRUE(cut("orgb.example", revoked));
   EXPECT_FALSE(at("orgb.example").usable());
   EXPECT_EQ(at("orgb.example").trusted_since, std::nullopt);
   auto edited = b;
@@ -181,7 +76,7 @@ TEST_F(RegistryTest, RevokedBeatsYaml) {
     restart();
   }
   load({});  // out of YAML and back
-  EXPECT_EQ(registry_->remove("orgb.example").error().code, Code::conflict);
+  EXPECT_EQ(cut("orgb.example", removed).error().code, Code::conflict);
   load({b});
   EXPECT_EQ(at("orgb.example").trust_level, TrustLevel::revoked);
   const auto lifted = registry_->change("orgb.example", {.trust_level = TrustLevel::trusted});
@@ -195,14 +90,14 @@ TEST_F(RegistryTest, RevokedBeatsYaml) {
 TEST_F(RegistryTest, DisabledByACommandStaysSo) {
   const auto b = configured("orgb.example");
   load({b});
-  ASSERT_TRUE(registry_->change("orgb.example", {.enabled = false}));
+  ASSERT_TRUE(cut("orgb.example", disabled));
   EXPECT_FALSE(at("orgb.example").usable());
   load({b});
   EXPECT_FALSE(at("orgb.example").enabled);
   restart();
   load({b});
   EXPECT_FALSE(at("orgb.example").enabled);
-  ASSERT_TRUE(registry_->change("orgb.example", {.enabled = true}));
+  ASSERT_TRUE(registry_->change("orgb.example", {.enable = true}));
   EXPECT_THAT(at("orgb.example").metadata, IsEmpty());
   restart();
   load({b});
@@ -214,7 +109,7 @@ TEST_F(RegistryTest, DisabledInYamlIsYamls) {
   b.enabled = false;
   load({b});
   EXPECT_FALSE(at("orgb.example").enabled);
-  const auto enabled = registry_->change("orgb.example", {.enabled = true});
+  const auto enabled = registry_->change("orgb.example", {.enable = true});
   ASSERT_FALSE(enabled);
   EXPECT_THAT(enabled.error().detail, HasSubstr("/etc/fedgate/fedgate.yaml:12"));
   b.enabled = true;
@@ -222,7 +117,7 @@ TEST_F(RegistryTest, DisabledInYamlIsYamls) {
   load({b});
   EXPECT_TRUE(at("orgb.example").enabled);
 
-  ASSERT_TRUE(registry_->change("orgb.example", {.enabled = false}));  // both: the operator's outlives YAML's
+  ASSERT_TRUE(cut("orgb.example", disabled));  // both: the operator's outlives YAML's
   b.enabled = false;
   load({b});
   b.enabled = true;
@@ -245,12 +140,12 @@ TEST_F(RegistryTest, DroppedFromYamlIsKeptAndDisabled) {
   successor.principal_domains = b.principal_domains;
   load({configured("orgc.example"), successor});
   EXPECT_TRUE(at("newb.example").usable());
-  EXPECT_EQ(registry_->change("orgb.example", {.enabled = true}).error().code, Code::conflict) << "the domain is taken";
+  EXPECT_EQ(registry_->change("orgb.example", {.enable = true}).error().code, Code::conflict) << "the domain is taken";
 
   load({configured("orgc.example"), b});
   EXPECT_TRUE(at("orgb.example").usable()) << "back in YAML";
   load({configured("orgc.example")});
-  ASSERT_TRUE(registry_->remove("orgb.example"));
+  ASSERT_TRUE(cut("orgb.example", removed));
   EXPECT_EQ(registry_->table().load()->find(id("orgb.example")), nullptr);
 }
 
@@ -264,6 +159,9 @@ TEST_F(RegistryTest, BadConfigurationLeavesTheTable) {
   EXPECT_THAT(taken.detail, HasSubstr("/etc/fedgate/fedgate.yaml:12"));
   EXPECT_THAT(taken.detail, HasSubstr("/etc/fedgate/conf.d/c.yaml:3"));
   EXPECT_EQ(load_error({configured("orga.example")}).code, Code::conflict) << "our own id";
+  auto ours = configured("orgc.example");
+  ours.principal_domains = {domain("people.orga.example")};
+  EXPECT_THAT(load_error({configured("orgb.example"), ours}).detail, HasSubstr("node.principal_domains"));
   EXPECT_EQ(load_error({configured("orgb.example"), configured("orgb.example")}).code, Code::conflict);
   EXPECT_EQ(count(), 1U);
   EXPECT_THAT(store_->nodes().value(), SizeIs(1)) << "checked whole before the first write";
@@ -306,13 +204,17 @@ TEST_F(RegistryTest, IdentityRules) {
   refused(Code::conflict, [](Node& node) { node.id = id("orgb.example"); });
   refused(Code::conflict, [](Node& node) { node.alias = "orgb"; });
   refused(Code::conflict, [](Node& node) { node.principal_domains = {domain("orgb.example")}; });
+  refused(Code::conflict, [](Node& node) { node.principal_domains = {domain("people.orga.example")}; });
   refused(Code::conflict,
           [](Node& node) { node.principal_domains = {domain("orgc.example"), domain("orga.example")}; });
   for (const auto* alias : {"orga.example", "a b", "x/y", "\u00e9"})
     refused(Code::bad_request, [&](Node& node) { node.alias = alias; });
   refused(Code::bad_request, [](Node& node) { node.trust_anchors.clear(); });
   refused(Code::bad_request, [](Node& node) { node.pins = {std::string(64, 'A')}; });
-  refused(Code::bad_request, [](Node& node) { node.metadata = {{std::string(disabled_by), "operator"}}; });
+  for (const auto* read : {"", "lookup", "/lookup", "inventory/", "in ventory/lookup"})
+    refused(Code::bad_request, [&](Node& node) { node.reads = {read}; });
+  for (const auto key : {disabled_by, reinstated_at})
+    refused(Code::bad_request, [&](Node& node) { node.metadata = {{std::string(key), "1"}}; });
   for (const auto* endpoint :
        {"http://gate.orgc.example:8443", "https://", "https://:8443", "https://h:0", "https://h:65536",
         "https://h:8443x", "https://user@h:8443", "https://h:8443/path", "https://h?x", "https://h#x", "https://h h",
@@ -322,6 +224,7 @@ TEST_F(RegistryTest, IdentityRules) {
   auto fine = offered("orgc.example");
   fine.endpoints = {"https://h", "https://h:1", "https://h:65535/", "https://[2001:db8::1]:8443",
                     "https://192.0.2.1:8443"};
+  fine.reads = {"inventory/lookup", "mcp://orgc.example/notes/list"};
   fine.trust_anchors.clear();
   fine.trust_level = TrustLevel::untrusted;
   fine.enabled = false;
@@ -329,7 +232,7 @@ TEST_F(RegistryTest, IdentityRules) {
   ASSERT_TRUE(added) << added.error().detail;
   EXPECT_EQ(registry_->change("orgc.example", {.trust_level = TrustLevel::trusted}).error().code, Code::bad_request)
       << "no anchor";
-  EXPECT_TRUE(registry_->change("orgc.example", {.enabled = true}));
+  EXPECT_TRUE(registry_->change("orgc.example", {.enable = true}));
 }
 
 TEST_F(RegistryTest, ChangeAndRemove) {
@@ -344,17 +247,17 @@ TEST_F(RegistryTest, ChangeAndRemove) {
   clock_.advance(std::chrono::seconds(5));
   EXPECT_EQ(registry_->change("orgc.example", {}).value().updated_at, changed->updated_at) << "nothing was changed";
   EXPECT_EQ(registry_->change("orgb.example", {.rate_limit_per_hour = 9}).error().code, Code::conflict) << "YAML's";
-  EXPECT_EQ(registry_->change("orgd.example", {.enabled = false}).error().code, Code::node_not_found);
-  EXPECT_EQ(registry_->remove("orgd.example").error().code, Code::node_not_found);
-  const auto refused = registry_->remove("orgb.example");
+  EXPECT_EQ(cut("orgd.example", disabled).error().code, Code::node_not_found);
+  EXPECT_EQ(cut("orgd.example", removed).error().code, Code::node_not_found);
+  const auto refused = cut("orgb.example", removed);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().detail, HasSubstr("/etc/fedgate/fedgate.yaml:12"));
-  ASSERT_TRUE(registry_->remove("orgc.example"));
+  ASSERT_TRUE(cut("orgc.example", removed));
   EXPECT_EQ(count(), 1U);
   EXPECT_THAT(store_->nodes().value(), SizeIs(1));
 }
 
-TEST_F(RegistryTest, StoredFirstPublishedAfter) {
+TEST_F(RegistryTest, WhatWidensIsStoredFirstAndPublishedAfter) {
   store_->reads_fail = true;
   EXPECT_EQ(load_error({configured("orgb.example")}).code, Code::store_unavailable);
   EXPECT_EQ(count(), 0U);
@@ -366,20 +269,69 @@ TEST_F(RegistryTest, StoredFirstPublishedAfter) {
     EXPECT_EQ(&after, registry_->table().load().get()) << "published before it is told";
     EXPECT_EQ(store_->nodes().value(), after.all()) << "and stored before that";
   });
-  load({configured("orgb.example")});
+  auto bare = configured("orgb.example");
+  bare.trust_anchors.clear();
+  load({bare});
   store_->writes_fail = true;
   EXPECT_FALSE(registry_->add(offered("orgc.example")));
-  EXPECT_FALSE(registry_->change("orgb.example", {.enabled = false}));
-  EXPECT_FALSE(registry_->load(std::vector<Node>{}));
-  EXPECT_TRUE(at("orgb.example").usable());
+  EXPECT_FALSE(registry_->change("orgb.example", {.rate_limit_per_hour = 9}));
+  EXPECT_EQ(load_error({configured("orgb.example")}).code, Code::store_unavailable);
+  EXPECT_EQ(load_error({bare, configured("orgc.example")}).code, Code::store_unavailable);
+  EXPECT_EQ(at("orgb.example").trust_level, TrustLevel::untrusted);
   EXPECT_THAT(heard, ElementsAre("0>1")) << "what failed is not published";
   store_->writes_fail = false;
   ASSERT_TRUE(registry_->add(offered("orgc.example")));
+  EXPECT_THAT(heard, ElementsAre("0>1", "1>2"));
+}
+
+TEST_F(RegistryTest, CredentialsAreExchangedAsAWhole) {
+  auto yaml = configured("orgb.example");
+  load({yaml});
+  auto node = offered("orgc.example");
+  node.trust_level = TrustLevel::untrusted;
+  node.trust_anchors.clear();
+  ASSERT_TRUE(registry_->add(node));
+  const Credentials given{.endpoints = {"https://new.orgc.example:8443"},
+                          .trust_anchors = {"another"},
+                          .pins = {std::string(64, 'a')},
+                          .principal_domains = {domain("orgc.example"), domain("c.example")}};
+  EXPECT_EQ(registry_->change("orgb.example", {.credentials = given}).error().code, Code::conflict) << "YAML's";
+  for (const auto* taken : {"orgb.example", "people.orga.example"}) {
+    auto greedy = given;
+    greedy.principal_domains = {domain(taken)};
+    EXPECT_EQ(registry_->change("orgc.example", {.credentials = greedy}).error().code, Code::conflict) << taken;
+  }
+  auto wrong = given;
+  wrong.endpoints = {"http://new.orgc.example"};
+  EXPECT_EQ(registry_->change("orgc.example", {.credentials = wrong}).error().code, Code::bad_request);
   store_->writes_fail = true;
-  EXPECT_FALSE(registry_->remove("orgc.example"));
+  EXPECT_FALSE(registry_->change("orgc.example", {.trust_level = TrustLevel::trusted, .credentials = given}));
   store_->writes_fail = false;
-  ASSERT_TRUE(registry_->remove("orgc.example"));
-  EXPECT_THAT(heard, ElementsAre("0>1", "1>2", "2>1"));
+  EXPECT_THAT(at("orgc.example").trust_anchors, IsEmpty());
+  ASSERT_TRUE(registry_->change("orgc.example", {.trust_level = TrustLevel::trusted, .credentials = given}));
+  EXPECT_TRUE(at("orgc.example").usable());
+  EXPECT_EQ(at("orgc.example").endpoints, given.endpoints);
+  EXPECT_EQ(at("orgc.example").trust_anchors, given.trust_anchors);
+  EXPECT_EQ(at("orgc.example").pins, given.pins);
+  EXPECT_EQ(at("orgc.example").principal_domains, given.principal_domains);
+}
+
+// Our domains may grow, too: then whoever added the node must decide.
+TEST_F(RegistryTest, ADomainThatBecomesOursIsTakenFromNobody) {
+  load({});
+  auto added = offered("orgb.example");
+  added.principal_domains = {domain("new.orga.example")};
+  ASSERT_TRUE(registry_->add(added));
+  own_domains_.push_back(domain("new.orga.example"));
+  EXPECT_EQ(load_error({}).code, Code::conflict);
+  restart();
+  EXPECT_EQ(load_error({}).code, Code::conflict);
+  own_domains_.pop_back();
+  load({});
+  ASSERT_TRUE(cut("orgb.example", disabled));
+  own_domains_.push_back(domain("new.orga.example"));
+  load({});
+  EXPECT_EQ(registry_->change("orgb.example", {.enable = true}).error().code, Code::conflict);
 }
 
 TEST_F(RegistryTest, ReadersSeeAChangeAtTheirNextLook) {
@@ -387,7 +339,7 @@ TEST_F(RegistryTest, ReadersSeeAChangeAtTheirNextLook) {
   Snapshot<NodeTable>::Reader reader(registry_->table());
   const auto before = reader.get();
   EXPECT_TRUE(before->find(id("orgb.example"))->usable());
-  ASSERT_TRUE(registry_->change("orgb.example", {.enabled = false}));
+  ASSERT_TRUE(cut("orgb.example", disabled));
   EXPECT_FALSE(reader.get()->find(id("orgb.example"))->usable());
   EXPECT_TRUE(before->find(id("orgb.example"))->usable()) << "an old table stays what it was";
 }

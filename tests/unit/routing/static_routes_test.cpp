@@ -82,6 +82,18 @@ TEST(StaticRoutes, AccessIsReadOnlyWhereTheNodeSaysSo) {
   EXPECT_EQ(routes.choose(update)->access, Access::write);
 }
 
+TEST(StaticRoutes, AnEntryOfReadsMeansOneCapabilityOnly) {
+  auto b = node("orgb.example", {"mcp://orgb.example/notes", "mcp://orgb.example"});
+  b.reads = {"mcp://orgb.example/notes/list"};
+  const StaticRoutes routes(std::vector{b});
+  auto list = call("mcp://orgb.example/notes");
+  list.capability = CapabilityId::parse("list").value();
+  EXPECT_EQ(routes.choose(list)->access, Access::read);
+  auto other = call("mcp://orgb.example");
+  other.capability = CapabilityId::parse("notes/list").value();
+  EXPECT_EQ(routes.choose(other)->access, Access::write);
+}
+
 TEST(StaticRoutes, RowsAreOrderedAndSayWhyNot) {
   const StaticRoutes routes(std::vector{node("orgc.example", {"orders", "inventory", "inventory"}),
                                         node("orgb.example", {"inventory"}, TrustLevel::revoked)});

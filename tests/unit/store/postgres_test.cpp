@@ -5,8 +5,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <fstream>
+#include <set>
 
+#include "store/change_listener.h"
+#include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "unit/store/store_cases.h"
 
@@ -163,6 +167,61 @@ TEST_F(Postgres, ErrorsSayWhatToTryAndNoPassword) {
   ASSERT_FALSE(denied);
   EXPECT_THAT(denied.error().detail, HasSubstr("25006"));
   EXPECT_THAT(denied.error().detail, HasSubstr("read-only"));
+}
+
+TEST_F(Postgres, ItsNodesHaveAnotherVersionAfterEachChangeWhoeverMadeIt) {
+  const auto url = server().new_database();
+  const auto writer = open({.url = url}).value();
+  const auto reader = open({.url = url}).value();
+  std::set<std::string> versions{reader->nodes_version().value()};
+  const auto expect_another = [&](const char* after) {
+    EXPECT_TRUE(versions.insert(reader->nodes_version().value()).second) << after;
+    EXPECT_FALSE(versions.insert(reader->nodes_version().value()).second) << "and no other without a change";
+  };
+  auto node = node_named("b.example");
+  ASSERT_TRUE(ok(writer->put_node(node)));
+  expect_another("one was added");
+  node.name = "B";
+  ASSERT_TRUE(ok(writer->put_node(node)));
+  expect_another("it was changed, but for its times");
+  ASSERT_TRUE(ok(writer->put_node(node_named("c.example"))));
+  expect_another("another was added");
+  ASSERT_TRUE(writer->remove_node(node.id).value());
+  expect_another("one was removed");
+}
+
+TEST_F(Postgres, TellsListenersOfChangedNodesAndComesBackToThem) {
+  auto& cluster = server();
+  const Options options{.url = cluster.new_database()};
+  const auto store = open(options).value();
+  std::atomic<int> heard{0};
+  auto listener = ChangeListener::start(options, [&] { ++heard; }, log::silent()).value();
+  ASSERT_NE(listener, nullptr);
+  const auto hears = [&](int before) { return test::eventually([&] { return heard > before; }); };
+  EXPECT_TRUE(hears(0)) << "once, for what came before";
+  ASSERT_TRUE(ok(store->put_node(node_named("b.example"))));
+  EXPECT_TRUE(hears(1));
+  ASSERT_TRUE(store->remove_node(node_named("b.example").id).value());
+  EXPECT_TRUE(hears(2));
+  ASSERT_TRUE(ok(store->append_audit(std::array{audit_row("a", 0, some_time)})));
+  EXPECT_EQ(heard, 3) << "of nodes only";
+  for (const bool whole : {false, true}) {
+    const int before = heard;
+    if (whole)
+      cluster.stop(), cluster.start();
+    else
+      cluster.execute(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fedgate listener'");
+    EXPECT_TRUE(hears(before)) << "something may have been missed";
+    ASSERT_TRUE(ok(store->put_node(node_named("c.example"))));
+    EXPECT_TRUE(hears(before + 1));
+  }
+  cluster.stop();
+  const auto begun = std::chrono::steady_clock::now();
+  listener.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
+  cluster.start();
+  EXPECT_EQ(ChangeListener::start({.url = "sqlite:/tmp/none.db"}, [] {}, log::silent()).value(), nullptr);
 }
 
 using PostgresCost = Postgres;

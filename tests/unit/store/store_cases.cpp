@@ -39,6 +39,7 @@ Node full_node(std::string_view id) {
   node.endpoints = {"https://gate.orgb.example:8443", "https://gate2.orgb.example:8443", "https://[2001:db8::1]:8443"};
   node.trust_anchors = {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "second"};
   node.pins = {std::string(64, 'a'), std::string(64, 'b')};
+  node.spiffe_id = "spiffe://orgb.example/gateway";
   node.principal_domains = {named<Domain>("orgb.example"), named<Domain>("b.example")};
   node.resources = {named<ResourceId>("inventory"), named<ResourceId>("mcp://orgb.example/x")};
   node.reads = {"inventory/lookup"};
@@ -265,6 +266,8 @@ void paging_is_stable_under_equal_times(const std::string& url) {
   }
 }
 
+int newest_version() { return load_migrations("sqlite", "").value().back().version; }
+
 void migrations_go_up_and_down(const std::string& url) {
   auto manual = open({.url = url, .migrate = false});
   ASSERT_FALSE(manual) << "an empty database is behind";
@@ -280,36 +283,43 @@ void migrations_go_up_and_down(const std::string& url) {
     }
     return list;
   };
-  EXPECT_THAT(applied(), ElementsAre(false, false));
+  const int all = newest_version();
+  const std::vector none(static_cast<std::size_t>(all), false), every(static_cast<std::size_t>(all), true);
+  ASSERT_GE(all, 2);
+  EXPECT_EQ(applied(), none);
   EXPECT_EQ(store->nodes().error().code, Code::store_unavailable);
-  EXPECT_EQ(store->migrate_up().value(), 2);
+  EXPECT_EQ(store->migrate_up().value(), all);
   EXPECT_EQ(store->migrate_up().value(), 0);
-  EXPECT_THAT(applied(), ElementsAre(true, true));
+  EXPECT_EQ(applied(), every);
   ASSERT_TRUE(ok(store->put_node(full_node("b.example"))));
   ASSERT_TRUE(ok(store->append_audit(std::array{audit_row("a", 0, some_time)})));
-  EXPECT_EQ(store->migrate_down(1).value(), 1);
-  EXPECT_THAT(applied(), ElementsAre(true, false));
-  EXPECT_EQ(store->nodes().value().size(), 1U);
+  EXPECT_EQ(store->migrate_down(all - 1).value(), all - 1);
+  auto first = none;
+  first.front() = true;
+  EXPECT_EQ(applied(), first);
+  EXPECT_FALSE(store->nodes()) << "this program needs later columns";
   EXPECT_FALSE(store->audit({}));
   EXPECT_FALSE(open({.url = url, .migrate = false}));
-  EXPECT_EQ(store->migrate_up().value(), 1);
+  EXPECT_EQ(store->migrate_up().value(), all - 1);
+  EXPECT_EQ(store->nodes().value().size(), 1U);
   EXPECT_THAT(store->audit({}).value(), IsEmpty());
-  EXPECT_EQ(store->migrate_down(9).value(), 2);
-  EXPECT_THAT(applied(), ElementsAre(false, false));
+  EXPECT_EQ(store->migrate_down(99).value(), all);
+  EXPECT_EQ(applied(), none);
   EXPECT_EQ(store->migrate_down(0).error().code, Code::usage);
-  EXPECT_EQ(store->migrate_up().value(), 2);
+  EXPECT_EQ(store->migrate_up().value(), all);
   EXPECT_TRUE(ok(open({.url = url, .migrate = false})));
 }
 
-/// A copy of the built-in migrations with a third.
+/// A copy of the built-in migrations with one more.
 struct Directory {
-  explicit Directory(std::string_view third_up) {
+  explicit Directory(std::string_view up) {
     char name[] = "/tmp/fedgate-migrations-XXXXXX";
     path = ::mkdtemp(name);
     for (const auto& file : built_in_migrations()) write(std::string(file.path), file.text);
     for (const std::string kind : {"sqlite", "postgresql"}) {
-      write(kind + "/003_later.up.sql", third_up);
-      write(kind + "/003_later.down.sql", "DROP TABLE later;");
+      const auto stem = kind + "/" + std::to_string(newest_version() + 1) + "_later";
+      write(stem + ".up.sql", up);
+      write(stem + ".down.sql", "DROP TABLE later;");
     }
   }
   Directory(const Directory&) = delete;
@@ -329,7 +339,8 @@ void newer_database_is_refused(const std::string& url) {
     const auto refused = open({.url = url, .migrate = migrate});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::store_unavailable);
-    EXPECT_THAT(refused.error().detail, HasSubstr("version 3, this program knows up to 2"));
+    EXPECT_THAT(refused.error().detail, HasSubstr("version " + std::to_string(newest_version() + 1) +
+                                                  ", this program knows up to " + std::to_string(newest_version())));
   }
   const auto store = open({.url = url, .any_schema = true}).value();
   EXPECT_EQ(store->migrations().value().back().name, "later");
@@ -344,10 +355,10 @@ void failed_migration_leaves_nothing(const std::string& url) {
   const Directory broken("CREATE TABLE later (a INTEGER); CREATE TABLE later (a INTEGER);");
   const auto refused = open({.url = url, .migrations_directory = broken.path});
   ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().detail, HasSubstr("3_later"));
+  EXPECT_THAT(refused.error().detail, HasSubstr(std::to_string(newest_version() + 1) + "_later"));
   const Directory repaired("CREATE TABLE later (a INTEGER);");
   const auto store = open({.url = url, .migrations_directory = repaired.path, .any_schema = true}).value();
-  EXPECT_FALSE(store->migrations().value().at(2).applied);
+  EXPECT_FALSE(store->migrations().value().back().applied);
   EXPECT_EQ(store->migrate_up().value(), 1);
 }
 
@@ -378,6 +389,13 @@ constexpr Case cases[] = {
     {"newer_database_is_refused", newer_database_is_refused},
     {"failed_migration_leaves_nothing", failed_migration_leaves_nothing},
     {"replicas_start_at_once", replicas_start_at_once},
+    {"transactions_are_whole", transactions_are_whole},
+    {"invites_are_kept", invites_are_kept},
+    {"invites_serve_one_key", invites_serve_one_key},
+    {"candidates_are_kept", candidates_are_kept},
+    {"candidates_are_bounded", candidates_are_bounded},
+    {"bundles_follow_each_other", bundles_follow_each_other},
+    {"rotation_is_kept", rotation_is_kept},
 };
 
 }  // namespace

@@ -20,6 +20,16 @@ struct Case {
 inline void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 std::span<const Case> store_cases();
 
+// trust_records_cases.cpp
+void transactions_are_whole(const std::string& url);
+void invites_are_kept(const std::string& url);
+void invites_serve_one_key(const std::string& url);
+void candidates_are_kept(const std::string& url);
+void candidates_are_bounded(const std::string& url);
+void bundles_follow_each_other(const std::string& url);
+// rotation_records_cases.cpp
+void rotation_is_kept(const std::string& url);
+
 /// Says the error where there is one.
 template <class T>
 testing::AssertionResult ok(const Result<T>& result) {

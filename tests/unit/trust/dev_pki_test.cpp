@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "certificate_builder.h"
+#include "support/certificate_builder.h"
 
 namespace fedgate::trust {
 namespace {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/registry_keeper.h"
+
+#include <algorithm>
+
+namespace fedgate::app {
+
+RegistryKeeper::RegistryKeeper(Executor executor, nodes::Registry& registry, store::Store& store, audit::Acts& acts,
+                               WorkerPool& pool, const log::Logger& log)
+    : executor_(std::move(executor)),
+      registry_(registry),
+      store_(store),
+      acts_(acts),
+      pool_(pool),
+      log_(log),
+      due_(executor_) {}
+
+void RegistryKeeper::hurry() {
+  asked_ = true;
+  due_.cancel();
+}
+
+Task<> RegistryKeeper::run() {
+  for (;;) {
+    due_.expires_after(asked_ ? std::chrono::seconds(0) : pause);
+    auto [ec] = co_await due_.async_wait(use_tuple);  // cancelled by stored(), or for good: then the next one throws
+    (void)ec;
+    asked_ = false;
+    co_await attempt();
+    if (acts_.owed() > 0) co_await acts_.pay();
+    for (auto* command : commands_) command->cancel();
+  }
+}
+
+Task<> RegistryKeeper::attempt() {
+  auto* registry = &registry_;
+  auto* store = &store_;
+  auto looked = co_await pool_.run([registry, store, seen = version_]() -> Result<std::string> {
+    // Read before the rows: a change in between is found the next time.
+    auto version = store->nodes_version();
+    if (version && *version == seen && registry->waiting().empty()) return version;
+    if (auto refreshed = registry->refresh(); !refreshed) return fail(refreshed.error());
+    return version;
+  });
+  auto problem = looked ? std::string() : looked.error().detail;
+  if (looked) version_ = std::move(*looked);
+  if (problem == problem_) co_return;
+  if (problem.empty())
+    log_.info("the registry and its database agree again");
+  else if (registry_.waiting().empty())
+    log_.warning("what other replicas change cannot be seen; it is tried again", {{"detail", problem}});
+  else
+    log_.warning("nodes are narrower than the database says, which cannot be written; it is tried again",
+                 {{"nodes", registry_.waiting().size()}, {"detail", problem}});
+  problem_ = std::move(problem);
+}
+
+bool RegistryKeeper::waits(const NodeId& node) const {
+  const auto waiting = registry_.waiting();
+  return std::ranges::find(waiting, node) != waiting.end();
+}
+
+Task<bool> RegistryKeeper::stored(NodeId node) {
+  if (!waits(node)) co_return true;
+  asio::steady_timer bound(executor_);
+  struct Enlisted {
+    Enlisted(std::vector<asio::steady_timer*>& all, asio::steady_timer& one) : all_(all), one_(&one) {
+      all_.push_back(one_);
+    }
+    ~Enlisted() { std::erase(all_, one_); }
+    Enlisted(const Enlisted&) = delete;
+    Enlisted& operator=(const Enlisted&) = delete;
+    std::vector<asio::steady_timer*>& all_;
+    asio::steady_timer* one_;
+  } const enlisted(commands_, bound);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  hurry();
+  while (waits(node) && std::chrono::steady_clock::now() < until) {
+    bound.expires_at(until);
+    auto [ec] = co_await bound.async_wait(use_tuple);
+    (void)ec;
+  }
+  co_return !waits(node);
+}
+
+}  // namespace fedgate::app

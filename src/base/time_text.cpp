@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/time_text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+namespace fedgate {
+
+std::string utc_text(WallTime time) {
+  using namespace std::chrono;
+  constexpr WallTime earliest = sys_days(year(0) / January / 1), latest = sys_days(year(9999) / December / 31);
+  time = std::clamp(time, earliest, latest);
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<seconds>(time - day));
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return text.data();
+}
+
+Result<WallTime> parse_utc_text(std::string_view text) {
+  using namespace std::chrono;
+  const auto bad = [] { return fail(Code::bad_request, "a time is written as 2026-11-20T09:30:00Z"); };
+  constexpr std::string_view form = "0000-00-00T00:00:00Z";
+  if (text.size() != form.size()) return bad();
+  for (std::size_t i = 0; i < form.size(); ++i)
+    if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i]) return bad();
+  const auto number = [&](std::size_t at, std::size_t count) {
+    int value = 0;
+    std::from_chars(text.data() + at, text.data() + at + count, value);
+    return value;
+  };
+  const year_month_day date(year(number(0, 4)), month(static_cast<unsigned>(number(5, 2))),
+                            day(static_cast<unsigned>(number(8, 2))));
+  const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
+  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return bad();
+  return WallTime(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second);
+}
+
+}  // namespace fedgate
