@@ -140,7 +140,8 @@ class Gateway {
   void record_nodes(const std::string& actor, const nodes::NodeTable& before, const nodes::NodeTable& after);
   Result<std::shared_ptr<const trust::RevocationLists>> read_crls(const config::Settings& settings) const;
   void use_crls(std::shared_ptr<const trust::RevocationLists> crls);
-  void use_verifier();
+  void publish_verifier();
+  void judge_connections();
   void cut_off(const NodeId& node);
   void renew_connections();
   Task<> record_cut_off(NodeId node, SteadyTime since);

@@ -44,15 +44,19 @@ Result<std::shared_ptr<const trust::RevocationLists>> Gateway::read_crls(const c
 
 void Gateway::use_crls(std::shared_ptr<const trust::RevocationLists> crls) {
   crls_.publish(std::move(crls));
-  use_verifier();
+  publish_verifier();
+  judge_connections();
 }
 
-// Whoever has a connection is judged again by what counts now, some at a time: who still passes notices nothing.
-void Gateway::use_verifier() {
+void Gateway::publish_verifier() {
   const std::lock_guard lock(verifier_mutex_);
   std::vector<Error> problems;
   verifier_.publish(trust::PeerVerifier::make(registry_->table().load()->all(), &problems, crls_.load()));
   for (const Error& problem : problems) log_.error("trust anchor not usable", {{"detail", problem.detail}});
+}
+
+// Whoever has a connection is judged again by what counts now, some at a time: who still passes notices nothing.
+void Gateway::judge_connections() {
   for (auto& lane : lanes_) {
     asio::post(lane->worker.executor(), [lane = lane.get()] {
       lane->peers_server.judge_again();
@@ -63,10 +67,13 @@ void Gateway::use_verifier() {
 
 void Gateway::nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after) {
   const auto differences = nodes::differences(before, after);
-  if (std::ranges::any_of(differences, judged_otherwise)) use_verifier();
+  const bool otherwise = std::ranges::any_of(differences, judged_otherwise);
+  if (otherwise) publish_verifier();
   routes_.publish(std::make_shared<routing::StaticRoutes>(after.all()));
   for (const auto& one : differences)
     if (one.cut_off && (one.after == nullptr || !one.after->usable())) cut_off(one.before->id);
+  // After the cut-offs: a connection that they end must be counted there.
+  if (otherwise) judge_connections();
 }
 
 // A peer that is cut off loses its sessions first, then its connections on every worker, in both directions.
