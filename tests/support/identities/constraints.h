@@ -7,7 +7,8 @@
 
 namespace fedgate::test {
 
-inline std::vector<IdentityCase> wrong_constraints() {
+// A table, one row after another.
+inline std::vector<IdentityCase> wrong_constraints() {  // NOLINT(readability-function-size)
   using namespace std::string_literals;
   const std::vector<std::string> outside{"name_not_permitted"};
   const std::vector<std::string> malformed{"name_constraints_malformed"};

@@ -7,7 +7,8 @@
 
 namespace fedgate::test {
 
-inline std::vector<IdentityCase> wrong_leaves() {
+// A table, one row after another.
+inline std::vector<IdentityCase> wrong_leaves() {  // NOLINT(readability-function-size)
   using namespace std::string_literals;
   using namespace std::chrono_literals;
   return {

@@ -7,7 +7,8 @@
 
 namespace fedgate::test {
 
-inline std::vector<IdentityCase> wrong_names() {
+// A table, one row after another.
+inline std::vector<IdentityCase> wrong_names() {  // NOLINT(readability-function-size)
   using namespace std::string_literals;
   return {
       {"common_name_only", {"san_missing", "cn_mismatch"}, [] { return by_root(named({})); }},

@@ -7,7 +7,8 @@
 
 namespace fedgate::test {
 
-inline std::vector<IdentityCase> wrong_revocation() {
+// A table, one row after another.
+inline std::vector<IdentityCase> wrong_revocation() {  // NOLINT(readability-function-size)
   using namespace std::string_literals;
   using namespace std::chrono_literals;
   const auto scoped = [](const std::string& der, bool critical = true) {

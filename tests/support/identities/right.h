@@ -7,7 +7,8 @@
 
 namespace fedgate::test {
 
-inline std::vector<IdentityCase> right_identities() {
+// A table, one row after another.
+inline std::vector<IdentityCase> right_identities() {  // NOLINT(readability-function-size)
   using namespace std::string_literals;
   using namespace std::chrono_literals;
   return {
