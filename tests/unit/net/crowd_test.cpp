@@ -13,7 +13,7 @@ namespace fedgate::net::test {
 namespace {
 
 TEST(Crowd, a_node_has_a_quarter_of_the_connections_and_others_have_theirs) {
-  const auto tls = context(TlsSide::server, "gate.example", believe);
+  auto tls = context(TlsSide::server, "gate.example", believe);
   RunningServer::Setup setup;
   setup.tls = [tls] { return tls; };
   setup.limits.connections = 12;
