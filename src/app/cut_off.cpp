@@ -5,7 +5,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <vector>
+
+#include "base/bell.h"
 
 namespace fedgate::app {
 
@@ -27,8 +28,8 @@ struct CutOffs::State {
   const Clock& clock;
   Metrics& metrics;
   const log::Logger& log;
-  std::vector<asio::steady_timer*> commands;  // that wait; worker 0 only
-  mutable std::mutex mutex;                   // guards what follows
+  Bell ended;                // of a cut-off, for the commands that wait; worker 0 only
+  mutable std::mutex mutex;  // guards what follows
   std::optional<Executor> executor;
   std::map<NodeId, std::shared_ptr<CutOff::Record>> newest;
 };
@@ -60,9 +61,7 @@ void CutOffs::State::end(CutOff::Record& record) {
   log.info("peer cut off", {{"node", record.node.view()}, {"connections_closed", connections}, {"seconds", seconds}});
   if (!wake) return;
   const auto self = record.owner.lock();
-  asio::post(*wake, [self] {
-    for (auto* command : self->commands) command->cancel();
-  });
+  asio::post(*wake, [self] { self->ended.ring(); });
 }
 
 api::GatewayFace::CutOff CutOffs::State::look(const NodeId& node, SteadyTime since) const {
@@ -105,26 +104,12 @@ std::shared_ptr<CutOff> CutOffs::begin(const NodeId& node) {
 
 Task<api::GatewayFace::CutOff> CutOffs::ended(NodeId node, SteadyTime since) {
   const auto state = state_;
-  const auto executor = co_await asio::this_coro::executor;
-  asio::steady_timer bound(executor);
-  struct Enlisted {
-    Enlisted(std::vector<asio::steady_timer*>& all, asio::steady_timer& one) : all_(all), one_(&one) {
-      all_.push_back(one_);
-    }
-    ~Enlisted() { std::erase(all_, one_); }
-    Enlisted(const Enlisted&) = delete;
-    Enlisted& operator=(const Enlisted&) = delete;
-    std::vector<asio::steady_timer*>& all_;
-    asio::steady_timer* one_;
-  } const enlisted(state->commands, bound);
-  const auto until = std::chrono::steady_clock::now() + patience;
-  auto seen = state->look(node, since);
-  while (!seen.complete && std::chrono::steady_clock::now() < until) {
-    bound.expires_at(until);
-    auto [ec] = co_await bound.async_wait(use_tuple);
-    (void)ec;
+  api::GatewayFace::CutOff seen;
+  const auto closed = [&] {
     seen = state->look(node, since);
-  }
+    return seen.complete;
+  };
+  (void)co_await state->ended.wait(std::chrono::steady_clock::now() + patience, closed);
   co_return seen;
 }
 

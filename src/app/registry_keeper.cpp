@@ -7,13 +7,7 @@ namespace fedgate::app {
 
 RegistryKeeper::RegistryKeeper(Executor executor, nodes::Registry& registry, store::Store& store, audit::Acts& acts,
                                WorkerPool& pool, const log::Logger& log)
-    : executor_(std::move(executor)),
-      registry_(registry),
-      store_(store),
-      acts_(acts),
-      pool_(pool),
-      log_(log),
-      due_(executor_) {}
+    : registry_(registry), store_(store), acts_(acts), pool_(pool), log_(log), due_(std::move(executor)) {}
 
 void RegistryKeeper::hurry() {
   asked_ = true;
@@ -28,7 +22,7 @@ Task<> RegistryKeeper::run() {
     asked_ = false;
     co_await attempt();
     if (acts_.owed() > 0) co_await acts_.pay();
-    for (auto* command : commands_) command->cancel();
+    attempted_.ring();
   }
 }
 
@@ -62,25 +56,8 @@ bool RegistryKeeper::waits(const NodeId& node) const {
 
 Task<bool> RegistryKeeper::stored(NodeId node) {
   if (!waits(node)) co_return true;
-  asio::steady_timer bound(executor_);
-  struct Enlisted {
-    Enlisted(std::vector<asio::steady_timer*>& all, asio::steady_timer& one) : all_(all), one_(&one) {
-      all_.push_back(one_);
-    }
-    ~Enlisted() { std::erase(all_, one_); }
-    Enlisted(const Enlisted&) = delete;
-    Enlisted& operator=(const Enlisted&) = delete;
-    std::vector<asio::steady_timer*>& all_;
-    asio::steady_timer* one_;
-  } const enlisted(commands_, bound);
-  const auto until = std::chrono::steady_clock::now() + patience;
   hurry();
-  while (waits(node) && std::chrono::steady_clock::now() < until) {
-    bound.expires_at(until);
-    auto [ec] = co_await bound.async_wait(use_tuple);
-    (void)ec;
-  }
-  co_return !waits(node);
+  co_return co_await attempted_.wait(std::chrono::steady_clock::now() + patience, [&] { return !waits(node); });
 }
 
 }  // namespace fedgate::app

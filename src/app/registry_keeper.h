@@ -8,9 +8,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include "audit/acts.h"
+#include "base/bell.h"
 #include "base/log.h"
 #include "base/task.h"
 #include "base/worker_pool.h"
@@ -38,7 +38,6 @@ class RegistryKeeper {
   Task<> attempt();
   [[nodiscard]] bool waits(const NodeId& node) const;
 
-  Executor executor_;
   nodes::Registry& registry_;
   store::Store& store_;
   audit::Acts& acts_;
@@ -46,9 +45,9 @@ class RegistryKeeper {
   const log::Logger& log_;
   asio::steady_timer due_;
   bool asked_ = false;
-  std::vector<asio::steady_timer*> commands_;  // that wait for an attempt to end
-  std::string version_;                        // of the nodes in the database, when they were last read
-  std::string problem_;                        // that was logged last
+  Bell attempted_;       // for the commands that wait
+  std::string version_;  // of the nodes in the database, when they were last read
+  std::string problem_;  // that was logged last
 };
 
 }  // namespace fedgate::app

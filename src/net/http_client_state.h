@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "net/alarm.h"
 #include "net/connector.h"
 #include "net/http_client.h"
 #include "net/http_gate.h"
@@ -67,29 +68,9 @@ struct HttpClient::State : std::enable_shared_from_this<State> {
   bool stopped = false;
 
   /// Looks for connections whose peer's identity has expired, while there are any that can.
-  class Sweep final : public Expiry {
-   public:
-    explicit Sweep(State& state) : state_(state) {}
-    void begin() {
-      if (!armed()) state_.worker.wheel().arm(*this, state_.worker.wheel().now() + interval);
-    }
-
-   private:
-    static constexpr std::chrono::seconds interval{1};
-    void expired() noexcept override { state_.end_expired(); }
-    State& state_;
-  } sweep{*this};
-
+  Alarm sweep{worker.wheel(), std::chrono::seconds(1), [this] { end_expired(); }};
   /// Judges the servers of open connections again, a slice at each tick.
-  class Review final : public Expiry {
-   public:
-    explicit Review(State& state) : state_(state) {}
-    void begin() { state_.worker.wheel().arm(*this, state_.worker.wheel().now()); }
-
-   private:
-    void expired() noexcept override { state_.review(); }
-    State& state_;
-  } reviewing{*this};
+  Alarm reviewing{worker.wheel(), std::chrono::milliseconds(0), [this] { review(); }};
   std::uint64_t judgement = 0;  // counts how often everybody had to be judged again
 };
 

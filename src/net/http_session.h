@@ -15,6 +15,7 @@
 #include <unordered_map>
 
 #include "net/admission.h"
+#include "net/alarm.h"
 #include "net/http_gate.h"
 #include "net/http_parser.h"
 #include "net/http_server.h"
@@ -73,29 +74,9 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   asio::steady_timer empty;
 
   /// Looks for connections whose peer's identity has expired, while there are any that can.
-  class Sweep final : public Expiry {
-   public:
-    explicit Sweep(State& state) : state_(state) {}
-    void begin() {
-      if (!armed()) state_.worker.wheel().arm(*this, state_.now() + interval);
-    }
-
-   private:
-    static constexpr std::chrono::seconds interval{1};
-    void expired() noexcept override { state_.end_expired(); }
-    State& state_;
-  } sweep{*this};
-
+  Alarm sweep{worker.wheel(), std::chrono::seconds(1), [this] { end_expired(); }};
   /// Judges the peers of open connections again, a slice at each tick: so many connections must not stop a worker.
-  class Review final : public Expiry {
-   public:
-    explicit Review(State& state) : state_(state) {}
-    void begin() { state_.worker.wheel().arm(*this, state_.now()); }
-
-   private:
-    void expired() noexcept override { state_.review(); }
-    State& state_;
-  } reviewing{*this};
+  Alarm reviewing{worker.wheel(), std::chrono::milliseconds(0), [this] { review(); }};
   std::uint64_t judgement = 0;  // counts how often everybody had to be judged again
 
   /// Whom we refused and why is for the operator to read; a stranger's flood of it is not.

@@ -5,6 +5,8 @@ import pathlib
 import re
 import sys
 
+import generated_table
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "http-api.md"
 BEGIN, END = "<!-- codes:", "<!-- end of codes -->"
@@ -24,19 +26,7 @@ def table():
     return "\n".join(lines)
 
 
-def main():
-    text = PAGE.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN, 1)
-    comment, rest = rest.split("\n", 1)
-    tail = rest.split(END, 1)[1]
-    wanted = f"{head}{BEGIN}{comment}\n\n{table()}\n\n{END}{tail}"
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(wanted, encoding="utf-8")
-    elif text != wanted:
-        print("docs/http-api.md does not list the codes of src/vocabulary/error.cpp; run tests/docs/codes.py --write")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated_table.keep(
+        PAGE, BEGIN, END, table(),
+        "docs/http-api.md does not list the codes of src/vocabulary/error.cpp; run tests/docs/codes.py --write"))

@@ -5,6 +5,8 @@ import pathlib
 import re
 import sys
 
+import generated_table
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "trust.md"
 BEGIN, END = "<!-- reasons:", "<!-- end of reasons -->"
@@ -20,19 +22,7 @@ def table():
     return "\n".join(["| reason | what it means |", "|---|---|"] + [f"| `{id}` | {meaning} |" for _, id, meaning in rows])
 
 
-def main():
-    text = PAGE.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN, 1)
-    comment, rest = rest.split("\n", 1)
-    tail = rest.split(END, 1)[1]
-    wanted = f"{head}{BEGIN}{comment}\n\n{table()}\n\n{END}{tail}"
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(wanted, encoding="utf-8")
-    elif text != wanted:
-        print("docs/trust.md does not list the reasons of src/trust/refusal.cpp; run tests/docs/reasons.py --write")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated_table.keep(
+        PAGE, BEGIN, END, table(),
+        "docs/trust.md does not list the reasons of src/trust/refusal.cpp; run tests/docs/reasons.py --write"))
