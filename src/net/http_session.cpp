@@ -36,23 +36,22 @@ Task<> HttpServer::State::run(Session& session, Arrival arrival) {
 }
 
 void HttpServer::State::tell_refusal(const Session& session, const Error& error) {
-  const auto line = [&](auto level, std::size_t left_out) {
-    (log.*level)(
-        "connection refused",
-        {{"listener", options.name}, {"remote", session.info.remote}, {"error", error.detail}, {"left_out", left_out}});
-  };
-  // Scanners and balancers' probes break handshakes all day long.
-  const bool judged = error.code == Code::identity_mismatch || error.code == Code::node_not_trusted;
-  if (!judged) return line(&log::Logger::debug, 0);
   constexpr std::chrono::minutes interval{1};
   constexpr std::size_t most_lines = 10;
+  // Scanners and balancers' probes break handshakes all day long.
+  const bool judged = error.code == Code::identity_mismatch || error.code == Code::node_not_trusted;
   if (now() - refusals.since >= interval) refusals = {.since = now(), .lines = 0, .left_out = refusals.left_out};
-  if (refusals.lines == most_lines) {
+  const bool told = judged && refusals.lines < most_lines;
+  std::size_t left_out = 0;
+  if (told) {
+    ++refusals.lines;
+    left_out = std::exchange(refusals.left_out, 0);
+  } else if (judged) {
     ++refusals.left_out;
-    return line(&log::Logger::debug, 0);
   }
-  ++refusals.lines;
-  line(&log::Logger::warning, std::exchange(refusals.left_out, 0));
+  log.write(
+      told ? log::Level::warning : log::Level::debug, "connection refused",
+      {{"listener", options.name}, {"remote", session.info.remote}, {"error", error.detail}, {"left_out", left_out}});
 }
 
 // Everything before the first byte of HTTP. Holds the arrival's ticket meanwhile.

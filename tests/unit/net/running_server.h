@@ -56,6 +56,7 @@ class RunningServer {
     EnrolmentLimits enrolment_limits{};
     std::vector<Network> proxy_protocol_from{};
     const Clock* clock = &system_clock();
+    const log::Logger* log = &log::silent();
   };
   explicit RunningServer(Handle handle = echo) : RunningServer(std::move(handle), Setup{}) {}
   RunningServer(Handle handle, const Setup& setup) : handler(std::move(handle)) {
@@ -63,7 +64,7 @@ class RunningServer {
     for (std::size_t i = 0; i < setup.workers; ++i) {
       workers.push_back(std::make_unique<Worker>(i, *setup.clock));
       const ServerOptions options{"test", setup.limits, setup.hosts, setup.enrolment, setup.enrolment_limits};
-      servers.push_back(std::make_unique<HttpServer>(*workers.back(), options, handler, log::silent(), metrics));
+      servers.push_back(std::make_unique<HttpServer>(*workers.back(), options, handler, *setup.log, metrics));
       handed.push_back(servers.back().get());
     }
     auto bound =
