@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/deadline.h"
+#include "base/readiness.h"
 #include "base/task.h"
 #include "fedgate/clock.h"
 
@@ -37,6 +38,7 @@ class Worker {
   [[nodiscard]] asio::io_context& io() { return io_; }
   [[nodiscard]] Executor executor() { return io_.get_executor(); }
   [[nodiscard]] DeadlineWheel& wheel() { return wheel_; }
+  [[nodiscard]] Readiness& readiness() { return readiness_; }
   [[nodiscard]] const Clock& clock() const { return wheel_.clock(); }
 
   /// Runs `task` here, from any other thread, and waits for its end. For start-up, shutdown and tests.
@@ -47,6 +49,7 @@ class Worker {
   asio::io_context io_{1};
   std::optional<asio::executor_work_guard<Executor>> work_;
   DeadlineWheel wheel_;
+  Readiness readiness_{io_};
   std::thread thread_;
 };
 

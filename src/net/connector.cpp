@@ -87,18 +87,18 @@ Task<Result<std::vector<Connector::Endpoint>>> Connector::resolve(const std::str
 }
 
 Task<Result<Stream>> Connector::connect_to(Endpoint endpoint, SteadyTime deadline) {
-  Stream::Socket socket(worker_.io());
+  Socket socket(worker_.io());
   boost::system::error_code opened;
   socket.open(endpoint.protocol(), opened);
   if (opened) co_return fail(Code::peer_unreachable, "opening a socket: " + opened.message());
-  CancelLate<Stream::Socket> late(socket);
+  CancelLate<Socket> late(socket);
   worker_.wheel().arm(late, deadline);
   auto [ec] = co_await socket.async_connect(endpoint, use_tuple);
   if (cancelled(co_await asio::this_coro::cancellation_state)) abort_task();
   if (ec && !late.armed()) co_return fail(Code::peer_unreachable, "no answer in time");
   if (ec) co_return fail(Code::peer_unreachable, ec.message());
   late.disarm();
-  co_return Stream(worker_, std::move(socket));
+  co_return Stream(worker_, socket.release());
 }
 
 Task<Result<Stream>> Connector::connect(std::string host, std::uint16_t port, SteadyTime deadline) {

@@ -5,6 +5,7 @@
 // Belongs to one worker.
 #pragma once
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <memory>
@@ -19,7 +20,8 @@ namespace fedgate::net {
 
 class Connector {
  public:
-  using Endpoint = Stream::Socket::endpoint_type;
+  using Socket = asio::generic::stream_protocol::socket;
+  using Endpoint = Socket::endpoint_type;
   explicit Connector(Worker& worker);
 
   /// Tries each address in turn, each with its share of the time. Code::peer_unreachable, Code::overloaded

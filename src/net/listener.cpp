@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -222,19 +221,10 @@ void Listener::State::hand_out(Descriptor accepted, const sockaddr_storage& from
   }
   // Counted here: what is on its way to its worker must count for the next one already.
   least->count.fetch_add(1, std::memory_order_relaxed);
-  asio::post(least->worker.executor(), [server = least, family = static_cast<int>(from.ss_family),
-                                        fd = std::move(accepted), arrival = std::move(arrival)]() mutable {
-    Stream::Socket socket(server->worker.io());
-    boost::system::error_code ec;
-    socket.assign(asio::generic::stream_protocol(family, 0), fd.get(), ec);
-    if (ec) {
-      server->count.fetch_sub(1, std::memory_order_relaxed);
-      server->log.error("cannot take a connection over", {{"error", ec.message()}});
-      return;
-    }
-    fd.release();
-    server->serve(Stream(server->worker, std::move(socket)), std::move(arrival));
-  });
+  asio::post(least->worker.executor(),
+             [server = least, fd = std::move(accepted), arrival = std::move(arrival)]() mutable {
+               server->serve(Stream(server->worker, fd.release()), std::move(arrival));
+             });
 }
 
 void Listener::State::stop() {

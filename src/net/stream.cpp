@@ -6,9 +6,13 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -22,7 +26,7 @@ namespace {
 constexpr std::size_t linger_bytes = 64 * 1024;
 
 using Aborted = boost::system::system_error;
-using ReadHandler = asio::async_result<asio::use_awaitable_t<Executor>, void()>::handler_type;
+using WaitHandler = asio::async_result<asio::use_awaitable_t<Executor>, void()>::handler_type;
 
 std::string describe_remote(int descriptor) {
   sockaddr_storage address{};
@@ -48,15 +52,13 @@ Error system_error(std::string_view doing, int number) {
 
 }  // namespace
 
-struct Stream::State final : Expiry, std::enable_shared_from_this<State> {
-  State(Worker& w, Socket s) : worker(w), socket(std::move(s)), descriptor(socket.native_handle()) {
-    boost::system::error_code ec;
-    socket.native_non_blocking(true, ec);
+struct Stream::State final : Expiry, Awaited, std::enable_shared_from_this<State> {
+  State(Worker& w, int fd) : worker(w), descriptor(fd) {
+    int on = 1;
+    ::ioctl(descriptor, FIONBIO, &on);
     remote = describe_remote(descriptor);
-    if (remote != "unix") {
-      const int on = 1;
-      ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    }
+    if (remote != "unix") ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    worker.readiness().enter(*this, descriptor);
   }
 
   enum class Got : std::uint8_t { bytes, end, wants_read, wants_write, failed };
@@ -71,33 +73,24 @@ struct Stream::State final : Expiry, std::enable_shared_from_this<State> {
   Step peek();
   Step tls_step(int answer, std::string_view doing);
 
+  Task<Woken> wait(std::optional<WaitHandler>& waiting, void (Readiness::*begin)(Awaited&), SteadyTime deadline);
   Task<Woken> wait_readable(SteadyTime deadline);
   Task<Woken> wait_writable(SteadyTime deadline);
   Task<Result<void>> handshake(SteadyTime deadline);
   Task<Result<void>> finish_handshake(SteadyTime deadline);
-  void arm_read();
-  void readable_or_cancelled(bool aborted);
   void expired() noexcept override {
     late = true;
-    cancel_waits();
+    wake_waiters();
   }
-  void cancel_waits() noexcept {
-    boost::system::error_code ignored;
-    socket.cancel(ignored);
-  }
+  void readable() override;
+  void writable() override;
+  void abandoned() noexcept override;
+  void wake_waiters() noexcept;
   void say_goodbye() noexcept;
   void close() noexcept;
-  /// Resumes or, at the end of the event loop, destroys the coroutine that waits to read.
-  std::optional<ReadHandler> take_reader() {
-    std::optional<ReadHandler> taken;
-    if (reader) taken.emplace(std::move(*reader));
-    reader.reset();
-    return taken;
-  }
 
   Worker& worker;
-  Socket socket;
-  int descriptor;
+  int descriptor;  // -1: closed
   std::string remote;
   std::shared_ptr<TlsContext> tls;
   Verdict verdict;
@@ -105,8 +98,9 @@ struct Stream::State final : Expiry, std::enable_shared_from_this<State> {
   Error error;  // what Got::failed means
   std::function<void()> on_end;
   Until until = Until::end;
-  std::optional<ReadHandler> reader;
-  bool read_armed = false;     // one async_wait for reading is pending
+  // The coroutines that wait. Until they are resumed they are owned here; a stream is owned by its coroutine, so
+  // whoever ends without resuming them must break the circle (abandoned()).
+  std::optional<WaitHandler> reader, writer;
   bool maybe_readable = true;  // reading may yield something without a wait
   bool known_readable = false;
   bool established = false;  // TLS
@@ -117,55 +111,55 @@ struct Stream::State final : Expiry, std::enable_shared_from_this<State> {
 
 namespace {
 
-/// The pending wait's completion. It owns the waiting coroutine on behalf of the event loop: should the loop be
-/// destroyed first, so is the coroutine (which owns the stream: otherwise a cycle).
-template <class State>
-class ReadWait {
- public:
-  explicit ReadWait(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  ReadWait(ReadWait&&) noexcept = default;
-  ReadWait& operator=(ReadWait&&) = delete;
-  ~ReadWait() {
-    if (state_) state_->take_reader().reset();
-  }
-  void operator()(const boost::system::error_code& ec) {
-    const auto state = std::move(state_);
-    state->readable_or_cancelled(ec == asio::error::operation_aborted);
-  }
-
- private:
-  std::shared_ptr<State> state_;
-};
+/// What it waited for may be there, or it was cancelled or is late: it looks for itself.
+void resume(std::optional<WaitHandler>& waiting) {
+  if (!waiting) return;
+  auto taken = std::move(*waiting);
+  waiting.reset();
+  asio::get_associated_cancellation_slot(taken).clear();
+  std::move(taken)();
+}
 
 }  // namespace
 
-void Stream::State::arm_read() {
-  if (read_armed || !socket.is_open()) return;
-  read_armed = true;
-  socket.async_wait(Socket::wait_read, ReadWait<State>(shared_from_this()));
-}
-
-void Stream::State::readable_or_cancelled(bool aborted) {
-  read_armed = false;
+void Stream::State::readable() {
+  const auto self = shared_from_this();
   if (reader) {
-    auto waiting = take_reader();
-    maybe_readable = maybe_readable || !aborted;
-    std::move (*waiting)();
-    return;
+    maybe_readable = true;
+    return resume(reader);
   }
-  if (aborted || !socket.is_open()) return;
   if (!on_end) {
     maybe_readable = true;
     return;
   }
   const Step step = peek();
-  if (step.got == Got::wants_read) return arm_read();
+  if (step.got == Got::wants_read) return worker.readiness().await_readable(*this);
   maybe_readable = true;
   known_readable = step.got == Got::bytes;
   if (known_readable && until == Until::end) return;
   if (step.got == Got::failed) broken = true;
   auto call = std::exchange(on_end, nullptr);
   call();
+}
+
+void Stream::State::writable() {
+  const auto self = shared_from_this();
+  resume(writer);
+}
+
+void Stream::State::abandoned() noexcept {
+  const auto self = shared_from_this();
+  const auto reading = std::exchange(reader, std::nullopt);
+  const auto writing = std::exchange(writer, std::nullopt);
+}
+
+// Never from where it is called: that may be the coroutine that waits, on its way through its own cancellation.
+void Stream::State::wake_waiters() noexcept {
+  if (!reader && !writer) return;
+  asio::post(worker.executor(), [self = shared_from_this()] {
+    resume(self->reader);
+    resume(self->writer);
+  });
 }
 
 Stream::State::Step Stream::State::tls_step(int answer, std::string_view doing) {
@@ -259,30 +253,25 @@ Stream::State::Step Stream::State::send(std::string_view bytes) {
 }
 
 Task<Stream::State::Woken> Stream::State::wait_readable(SteadyTime deadline) {
+  return wait(reader, &Readiness::await_readable, deadline);
+}
+Task<Stream::State::Woken> Stream::State::wait_writable(SteadyTime deadline) {
+  return wait(writer, &Readiness::await_writable, deadline);
+}
+
+Task<Stream::State::Woken> Stream::State::wait(std::optional<WaitHandler>& waiting, void (Readiness::*begin)(Awaited&),
+                                               SteadyTime deadline) {
   late = false;
   worker.wheel().arm(*this, deadline);
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(
-      [this](ReadHandler handler) {
+      [this, &waiting, begin](WaitHandler handler) {
         auto slot = asio::get_associated_cancellation_slot(handler);
-        if (slot.is_connected()) {
-          slot.assign([this](asio::cancellation_type) { cancel_waits(); });
-        }
-        reader.emplace(std::move(handler));
-        arm_read();
+        if (slot.is_connected()) slot.assign([this](asio::cancellation_type) { wake_waiters(); });
+        waiting.emplace(std::move(handler));
+        if (descriptor < 0) return wake_waiters();
+        (worker.readiness().*begin)(*this);
       },
       use_task);
-  disarm();
-  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-    throw Aborted(asio::error::operation_aborted);
-  }
-  co_return late ? Woken::late : Woken::ready;
-}
-
-Task<Stream::State::Woken> Stream::State::wait_writable(SteadyTime deadline) {
-  late = false;
-  worker.wheel().arm(*this, deadline);
-  auto [ec] = co_await socket.async_wait(Socket::wait_write, use_tuple);
-  (void)ec;  // the next attempt says what is wrong
   disarm();
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
     throw Aborted(asio::error::operation_aborted);
@@ -340,18 +329,19 @@ void Stream::State::say_goodbye() noexcept {
 void Stream::State::close() noexcept {
   disarm();
   on_end = nullptr;
-  if (!socket.is_open()) return;
+  if (descriptor < 0) return;
   say_goodbye();
   // Without this SSL_free() would throw the session away that the next connection resumes.
   if (ssl && established && !broken) SSL_set_shutdown(ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   ssl.reset();
   broken = true;
   error = Error(Code::io_error, "the connection is closed");
-  boost::system::error_code ignored;
-  socket.close(ignored);
+  Readiness::leave(*this);
+  ::close(std::exchange(descriptor, -1));
+  wake_waiters();
 }
 
-Stream::Stream(Worker& worker, Socket socket) : state_(std::make_shared<State>(worker, std::move(socket))) {}
+Stream::Stream(Worker& worker, int descriptor) : state_(std::make_shared<State>(worker, descriptor)) {}
 
 Stream::~Stream() {
   if (state_) state_->close();
@@ -418,7 +408,7 @@ Task<Result<void>> Stream::write(std::string_view bytes, SteadyTime deadline) {
 void Stream::watch(std::function<void()> on_end, Until until) {
   state_->until = until;
   state_->on_end = std::move(on_end);
-  state_->arm_read();
+  if (open()) state_->worker.readiness().await_readable(*state_);
 }
 void Stream::unwatch() { state_->on_end = nullptr; }
 bool Stream::readable() const { return state_->known_readable; }
@@ -444,7 +434,7 @@ void Stream::abort() noexcept {
   if (open()) ::shutdown(state_->descriptor, SHUT_RDWR);
 }
 void Stream::close() noexcept { state_->close(); }
-bool Stream::open() const { return state_ && state_->socket.is_open(); }
+bool Stream::open() const { return state_ && state_->descriptor >= 0; }
 bool Stream::wrote() const { return state_->wrote; }
 void Stream::forget_written() { state_->wrote = false; }
 

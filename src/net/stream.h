@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One connection's bytes: TCP or unix socket, plain or TLS 1.3, behind one type, so that what carries TLS can
-// change in one place. OpenSSL works directly on the descriptor (SSL_set_fd; SIGPIPE is ignored), Asio only
-// waits for readiness: asio::ssl::stream costs a fifth more time and three times the memory. Owned by one
+// change in one place. OpenSSL works directly on the descriptor (SSL_set_fd; SIGPIPE is ignored), base/readiness.h
+// waits for it: asio::ssl::stream costs a fifth more time and three times the memory. Owned by one
 // coroutine on one worker; not thread-safe. Every operation has a deadline.
 #pragma once
 
 #include <openssl/types.h>
 
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,10 +36,8 @@ struct UnixCredentials {
 
 class Stream {
  public:
-  using Socket = asio::generic::stream_protocol::socket;
-
-  /// Takes a connected socket, registered with `worker`'s io_context. Sets TCP_NODELAY and non-blocking.
-  Stream(Worker& worker, Socket socket);
+  /// Takes a connected socket's descriptor. Sets TCP_NODELAY and non-blocking.
+  Stream(Worker& worker, int descriptor);
   ~Stream();
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
