@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How many durable audit records a second, and what a record costs: coroutines on one thread, each appending the
-// next event once the last is on stable storage; and what shipping a leaf costs before the database sees it.
+// next event once the last is on stable storage, while another thread syncs the hash tree as signing does; and what
+// shipping a leaf costs before the database sees it.
 //   bench_journal_append DIRECTORY [callers=64] [seconds=5]
 #include <sys/resource.h>
 
@@ -9,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <stop_token>
+#include <thread>
 
 #include "audit/journal.h"
 #include "base/worker.h"
@@ -68,6 +71,14 @@ Task<> caller(audit::Journal& journal, SteadyTime end, std::uint64_t& count) {
   }
 }
 
+// As the publisher does: every five seconds or ten thousand records, beside the callers.
+void sign_like(audit::Journal& journal, std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    journal.wait_beyond(journal.tree().synced() + 9'999, std::chrono::seconds(5), stop);
+    if (!journal.tree().sync()) std::abort();
+  }
+}
+
 void time_rows(audit::Journal& journal) {
   const auto leaves = journal.read(0, 20'000, 100'000'000);
   if (!leaves || leaves->empty()) return;
@@ -99,6 +110,7 @@ int main(int argc, char** argv) {
   }
   Worker worker(0, system_clock());
   worker.start([](const std::exception& bug) { std::fprintf(stderr, "%s\n", bug.what()); });
+  std::jthread signing([&journal](const std::stop_token& stop) { sign_like(**journal, stop); });
   std::uint64_t count = 0;
   const auto begun = std::chrono::steady_clock::now();
   const auto cpu_before = cpu_time();
@@ -112,8 +124,13 @@ int main(int argc, char** argv) {
   const auto cpu = cpu_time() - cpu_before;
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begun;
   worker.finish();
+  signing.request_stop();
+  signing.join();
   std::printf("%lu callers: %.0f durable records/s, %.2f us of CPU a record\n", callers,
               static_cast<double>(count) / wall.count(), cpu.count() * 1e6 / static_cast<double>(count));
+  std::printf("hash tree: %llu leaves, %llu of them synced\n",
+              static_cast<unsigned long long>((*journal)->tree().size()),
+              static_cast<unsigned long long>((*journal)->tree().synced()));
   time_rows(**journal);
   return 0;
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "fedgate/checkpoint.h"
 #include "fedgate/clock.h"
 #include "fedgate/decision.h"
 #include "fedgate/id.h"
@@ -61,6 +62,8 @@ struct AuditEvent {
   std::chrono::microseconds upstream{};
   std::string call_hash;                      ///< hex, protocol.md section 5; empty where there is no call
   std::optional<LeafReference> counterparty;  ///< the other side's leaf for this call, as it stated it
+  /// The newest checkpoint of the other side's log, as it mentioned it; of the log that `counterparty` names, if any.
+  std::optional<MentionedHead> counterparty_checkpoint;
 };
 
 }  // namespace fedgate

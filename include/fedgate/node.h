@@ -30,8 +30,11 @@ struct Node {
   std::string alias;
   std::vector<std::string> endpoints;      ///< `https://host:port`, in order of preference
   std::vector<std::string> trust_anchors;  ///< PEM certificates that may speak for this node and no other
-  std::vector<std::string> pins;           ///< SPKI SHA-256, lower-case hex; empty: any key the anchor certifies
-  std::string spiffe_id;  ///< `spiffe://…`: its certificate names it by this URI; empty: by the DNS name `id`
+  /// PEM CA certificates between anchors and leaf, where the node does not present them itself; not believed by
+  /// themselves.
+  std::vector<std::string> intermediates;
+  std::vector<std::string> pins;  ///< SPKI SHA-256, lower-case hex; empty: any key the anchor certifies
+  std::string spiffe_id;          ///< `spiffe://…`: its certificate names it by this URI; empty: by the DNS name `id`
   std::vector<Domain> principal_domains;  ///< domains this node may vouch for
   std::vector<ResourceId> resources;      ///< static routes: resources known to live there
   /// Capabilities there that are known to have no effects: calls of them need no intent. `resource/capability`; the

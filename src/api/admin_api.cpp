@@ -8,10 +8,6 @@
 
 namespace fedgate::api {
 
-namespace {
-constexpr auto newest_records_wait = std::chrono::milliseconds(2000);
-}  // namespace
-
 /// What is begun is recorded, even if the operator hangs up meanwhile; what only reads ends with him.
 enum class Effect : std::uint8_t { none, lasting };
 
@@ -37,7 +33,6 @@ const std::vector<AdminApi::Endpoint>& AdminApi::endpoints() {
       {"DELETE", "/api/v2/federation/nodes/*", Role::trust_admin, Effect::lasting, &AdminApi::remove_node},
       {"POST", "/api/v2/federation/nodes/*/check", Role::operator_role, Effect::none, &AdminApi::check_node},
       {"GET", "/api/v2/federation/routes", Role::viewer, Effect::none, &AdminApi::routes},
-      {"GET", "/api/v2/audit/events", Role::auditor, Effect::none, &AdminApi::audit_events},
       {"POST", "/api/v2/reload", Role::operator_role, Effect::lasting, &AdminApi::reload},
   };
   return table;
@@ -91,6 +86,28 @@ Task<> AdminApi::handle(const net::Connection& connection, net::Request& request
       done = co_await rotation_.serve(*who, request, response);
     else
       done = co_await trust_.serve(*who, request, response);
+    if (!done) answer_problem(response, done.error(), Reader::own);
+    co_return;
+  }
+  if (SigningApi::serves(path)) {
+    co_await shielded();
+    const auto done = co_await parts_.signing.serve(*who, request, response);
+    if (!done) answer_problem(response, done.error(), Reader::own);
+    co_return;
+  }
+  if (ErasureApi::serves(path)) {
+    co_await shielded();
+    const auto done = co_await parts_.erasure.serve(*who, request, response);
+    if (!done) answer_problem(response, done.error(), Reader::own);
+    co_return;
+  }
+  if (AuditApi::serves(path)) {
+    const auto done = co_await parts_.audit.serve(*who, request, response);
+    if (!done) answer_problem(response, done.error(), Reader::own);
+    co_return;
+  }
+  if (ReceiptApi::serves(path)) {
+    const auto done = co_await parts_.receipts.serve(*who, request, response);
     if (!done) answer_problem(response, done.error(), Reader::own);
     co_return;
   }
@@ -319,34 +336,6 @@ Task<Result<void>> AdminApi::routes(const Operator&, const net::Request& request
     }
   }
   answer_json(response, 200, body);
-  co_return Result<void>{};
-}
-
-Task<Result<void>> AdminApi::audit_events(const Operator&, const net::Request& request, std::string_view,
-                                          net::Response& response) {
-  auto query = audit_query_from(request.query());
-  if (!query) co_return fail(query.error());
-  query->limit += 1;  // one more tells whether there is a next page
-  const auto newest = parts_.journal.state().durable;
-  auto* shipper = &parts_.shipper;
-  auto* store = &parts_.store;
-  auto rows = co_await parts_.pool.run([shipper, store, newest, query = *query] {
-    // The trail is read from the database; what was promised durable before the question shall be in the answer.
-    shipper->wait_for(newest, newest_records_wait);
-    return store->audit(query);
-  });
-  if (!rows) co_return fail(rows.error());
-  query->limit -= 1;
-  nlohmann::json next = nullptr;
-  if (rows->size() > query->limit) {
-    rows->resize(query->limit);
-    next = cursor_of(rows->back());
-  }
-  nlohmann::json events = nlohmann::json::array();
-  for (const store::AuditRow& row : *rows) events.push_back(audit_view(row));
-  answer_json(
-      response, 200,
-      {{"events", std::move(events)}, {"next_cursor", std::move(next)}, {"complete", shipper->position() >= newest}});
   co_return Result<void>{};
 }
 

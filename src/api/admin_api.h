@@ -10,7 +10,11 @@
 #include <vector>
 
 #include "api/answers.h"
+#include "api/erasure_api.h"
+#include "api/audit_api.h"
+#include "api/receipt_api.h"
 #include "api/rotation_api.h"
+#include "api/signing_api.h"
 #include "api/trust_api.h"
 #include "audit/acts.h"
 #include "audit/journal.h"
@@ -75,6 +79,10 @@ class AdminApi final : public net::Handler {
     Worker& worker;
     federation::PeerClient& peers;
     federation::NodeCheck& node_check;
+    SigningApi& signing;
+    ErasureApi& erasure;
+    AuditApi& audit;
+    ReceiptApi& receipts;
   };
   explicit AdminApi(Parts parts);
   Task<> handle(const net::Connection& connection, net::Request& request, net::Response& response) override;
@@ -99,8 +107,6 @@ class AdminApi final : public net::Handler {
                                 net::Response& response);
   Task<Result<void>> routes(const Operator& who, const net::Request& request, std::string_view rest,
                             net::Response& response);
-  Task<Result<void>> audit_events(const Operator& who, const net::Request& request, std::string_view rest,
-                                  net::Response& response);
   Task<Result<void>> reload(const Operator& who, const net::Request& request, std::string_view rest,
                             net::Response& response);
   Task<Result<void>> metrics(const Operator& who, const net::Request& request, std::string_view rest,

@@ -6,7 +6,6 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
-#include "audit/leaf.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "net/http_message.h"
@@ -222,100 +221,6 @@ Result<Node> node_from(const Json& body) {
   const bool trusted = body.contains("trusted") && body["trusted"].is_boolean() && body["trusted"].get<bool>();
   node.trust_level = trusted ? TrustLevel::trusted : TrustLevel::untrusted;
   return node;
-}
-
-Json audit_view(const store::AuditRow& row) {
-  Json view{{"log", row.log},
-            {"index", row.index},
-            {"time", rfc3339(row.timestamp)},
-            {"event", row.event_type},
-            {"phase", row.phase},
-            {"correlation_id", row.correlation_id},
-            {"attempt", row.attempt},
-            {"origin", row.source_node},
-            {"target", row.target_node},
-            {"principal", row.principal},
-            {"actor", row.actor},
-            {"credential", row.credential_id},
-            {"resource", row.resource},
-            {"protocol", row.resource_protocol},
-            {"capability", row.capability_id},
-            {"action", row.action},
-            {"decision", row.decision},
-            {"rule", row.policy_id},
-            {"outcome", row.outcome},
-            {"code", row.error_code},
-            {"reason", row.reason},
-            {"request_bytes", row.request_bytes},
-            {"response_bytes", row.response_bytes},
-            {"duration_us", row.duration_us},
-            {"upstream_us", row.upstream_us},
-            {"leaf_hash", to_hex(audit::leaf_hash(row.leaf))},
-            {"access", ""},
-            {"counterparty", nullptr}};
-  if (const auto parsed = json::parse(row.leaf); parsed && parsed->is_object()) {
-    const Json& leaf = *parsed;
-    if (leaf.contains("access")) view["access"] = leaf["access"];
-    if (leaf.contains("counterparty")) view["counterparty"] = leaf["counterparty"];
-  }
-  return view;
-}
-
-std::string cursor_of(const store::AuditRow& row) {
-  return to_base64url(std::to_string(row.timestamp.time_since_epoch().count()) + ' ' + std::to_string(row.index) + ' ' +
-                      row.log);
-}
-
-namespace {
-Result<store::AuditQuery::Place> place_of(std::string_view cursor) {
-  const auto bad = [] { return fail(Code::bad_request, "cursor is not one that this listener gave out"); };
-  auto text = from_base64url(cursor);
-  if (!text) return bad();
-  const auto first = text->find(' ');
-  const auto second = first == std::string::npos ? first : text->find(' ', first + 1);
-  if (second == std::string::npos) return bad();
-  std::int64_t micros = 0;
-  store::AuditQuery::Place place;
-  const auto a = std::from_chars(text->data(), text->data() + first, micros);
-  const auto b = std::from_chars(text->data() + first + 1, text->data() + second, place.index);
-  if (a.ec != std::errc{} || b.ec != std::errc{}) return bad();
-  place.timestamp = WallTime(std::chrono::microseconds(micros));
-  place.log = text->substr(second + 1);
-  return place;
-}
-}  // namespace
-
-Result<store::AuditQuery> audit_query_from(std::string_view query) {
-  store::AuditQuery out;
-  const auto text = [&](std::string_view name) { return net::query_value(query, name).value_or(""); };
-  out.principal = text("principal");
-  out.peer = text("peer");
-  out.resource = text("resource");
-  out.capability = text("capability");
-  out.correlation_id = text("correlation_id");
-  out.event_type = text("type");
-  out.outcome = text("outcome");
-  out.decision = text("decision");
-  for (const auto& [name, into] : {std::pair{"from", &out.from}, std::pair{"to", &out.to}}) {
-    if (const auto value = text(name); !value.empty()) {
-      auto time = parse_rfc3339(value);
-      if (!time) return fail(time.error().in(name));
-      *into = *time;
-    }
-  }
-  if (const auto limit = text("limit"); !limit.empty()) {
-    const auto [end, problem] = std::from_chars(limit.data(), limit.data() + limit.size(), out.limit);
-    if (problem != std::errc{} || end != limit.data() + limit.size() || out.limit < 1 || out.limit > 1000) {
-      return fail(Code::bad_request, "limit must be 1 to 1000");
-    }
-  }
-  if (const auto cursor = text("cursor"); !cursor.empty()) {
-    auto place = place_of(cursor);
-    if (!place) return fail(place.error());
-    out.before = std::move(*place);
-  }
-  out.oldest_first = text("order") == "oldest";
-  return out;
 }
 
 }  // namespace fedgate::api

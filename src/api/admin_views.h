@@ -10,7 +10,6 @@
 #include "federation/node_check.h"
 #include "fedgate/node.h"
 #include "fedgate/result.h"
-#include "store/store.h"
 #include "trust/expiry.h"
 
 namespace fedgate::api {
@@ -24,11 +23,5 @@ nlohmann::json expiry_view(std::span<const trust::Expiring> things, std::chrono:
 nlohmann::json check_view(const federation::CheckReport& report);
 /// POST …/nodes: strict about members and their types.
 Result<Node> node_from(const nlohmann::json& body);
-
-nlohmann::json audit_view(const store::AuditRow& row);
-/// The query part of GET /api/v2/audit/events.
-Result<store::AuditQuery> audit_query_from(std::string_view query);
-/// Opaque to clients.
-std::string cursor_of(const store::AuditRow& row);
 
 }  // namespace fedgate::api

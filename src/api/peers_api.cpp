@@ -9,13 +9,31 @@
 namespace fedgate::api {
 
 PeersApi::PeersApi(About about, federation::Inbound& inbound, federation::BundleExchange& exchange,
+                   federation::Trail& trail, federation::AuditExchange& audit,
                    const Snapshot<nodes::NodeTable>& nodes, std::function<bool()> draining)
-    : about_(std::move(about)), inbound_(inbound), exchange_(exchange), nodes_(nodes), draining_(std::move(draining)) {}
+    : about_(std::move(about)),
+      inbound_(inbound),
+      exchange_(exchange),
+      trail_(trail),
+      witness_(audit),
+      nodes_(nodes),
+      draining_(std::move(draining)) {}
 
 Task<> PeersApi::serve_bundle(const PeerIdentity& peer, const net::Request& request, net::Response& response) {
   auto nonce = net::query_value(request.query(), "nonce").value_or(std::string());
   auto body = co_await exchange_.serve(peer.node, std::move(nonce));
   if (!body) co_return answer_problem(response, body.error(), Reader::stranger);
+  response.headers.add("Content-Type", "application/json");
+  response.body = std::move(*body);
+}
+
+Task<> PeersApi::tell_of_calls(const PeerIdentity& peer, net::Request& request, net::Response& response) {
+  if (auto json = demand_json(request); !json) co_return answer_problem(response, json.error(), Reader::stranger);
+  auto body = co_await trail_.answer(peer.node, std::move(request.body));
+  if (!body) {
+    if (body.error().code == Code::rate_limited) response.headers.add("Retry-After", "1");
+    co_return answer_problem(response, body.error(), Reader::stranger);
+  }
   response.headers.add("Content-Type", "application/json");
   response.body = std::move(*body);
 }
@@ -33,6 +51,7 @@ Task<> PeersApi::handle(const net::Connection& connection, net::Request& request
     answer_problem(response, Error(Code::unauthenticated, "no certificate"), Reader::stranger);
     co_return;
   }
+  witness_.contact(connection.peer->node);
   const auto path = request.path();
   if (path == "/api/v2/federation/invoke") {
     if (request.method != "POST") {
@@ -68,6 +87,10 @@ Task<> PeersApi::handle(const net::Connection& connection, net::Request& request
     co_await serve_bundle(*connection.peer, request, response);
   } else if (path == "/api/v2/federation/trust/ack" && request.method == "POST") {
     co_await take_acknowledgement(*connection.peer, request, response);
+  } else if (WitnessApi::serves(path)) {
+    co_await witness_.serve(connection.peer->node, request, response);
+  } else if (path == "/api/v2/federation/audit/query" && request.method == "POST") {
+    co_await tell_of_calls(*connection.peer, request, response);
   } else if (path == "/api/v2/federation/verify" && request.method == "POST") {
     // What we see of the other side, so that its operator need not guess.
     answer_json(response, 200,

@@ -109,9 +109,11 @@ Json relationship_view(const federation::Relationship& relationship) {
   if (relationship.row && relationship.row->trusted_since)
     view["trusted_since"] = utc_text(*relationship.row->trusted_since);
   if (relationship.verification)
-    view["verification"] = {{"at", utc_text(relationship.verification->at)},
-                            {"good", relationship.verification->good},
-                            {"detail", relationship.verification->detail}};
+    view["verification"] = {
+        {"at", utc_text(relationship.verification->at)},
+        {"good", relationship.verification->good},
+        {"detail", relationship.verification->detail},
+        {"since", relationship.verification->since ? Json(utc_text(*relationship.verification->since)) : Json(nullptr)}};
   return view;
 }
 

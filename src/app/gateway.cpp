@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t pool_threads = 4;
 constexpr std::size_t pool_queue = 256;
-constexpr std::size_t background_tasks = 9 + federation::BundleExchange::lanes;
+constexpr std::size_t background_tasks = 10 + federation::BundleExchange::lanes + federation::Verifications::lanes +
+                                         federation::AuditExchange::lanes;
 constexpr auto shipping_bound = std::chrono::seconds(5);
 constexpr auto settling_bound = std::chrono::seconds(10);
 
@@ -56,10 +57,12 @@ Gateway::Gateway(std::shared_ptr<const config::Settings> settings, Environment e
       inbound_limits_(environment_.clock, settings_->node_limits),
       outbound_limits_(environment_.clock, settings_->node_limits),
       seen_(environment_.clock),
+      own_head_(std::make_shared<const std::string>()),
       cut_off_progress_(environment_.clock, metrics_, log_),
       pool_(pool_threads, pool_queue),
       keeping_(1, pool_queue),
       cut_offs_(1, pool_queue),
+      witnessing_pool_(2, pool_queue),
       watch_(environment_.files),
       loaded_at_(environment_.clock.wall()) {
   if (environment_.disk == nullptr) {
@@ -75,6 +78,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const config::Se
   gateway->metrics_.config_reload_success().Set(1);
   if (auto ok = gateway->open_store(); !ok) return fail(ok.error());
   if (auto ok = gateway->open_journal(); !ok) return fail(ok.error());
+  if (auto ok = gateway->open_finding(); !ok) return fail(ok.error());
+  if (auto ok = gateway->open_witnessing(); !ok) return fail(ok.error());
   gateway->build_trust();
   if (auto ok = gateway->build_tls(); !ok) return fail(ok.error());
   gateway->build_lanes();
@@ -82,6 +87,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const config::Se
   if (auto ok = gateway->open_listeners(); !ok) return fail(ok.error());
   // The port may have been chosen just now.
   gateway->own_trust_.publish(std::make_shared<federation::OwnTrust>(gateway->own_trust(*gateway->settings_)));
+  gateway->state_log_keys();
+  gateway->restore_seen_leaves();
   gateway->look_at_expiry();
   gateway->state_ = State::ready;
   gateway->log_.info("ready", {{"node_id", gateway->settings_->node.id.view()}, {"version", version()}});
@@ -107,23 +114,29 @@ Result<void> Gateway::open_store() {
     crls_.publish(std::move(*crls));
   else
     return fail(crls.error());
-  registry_->on_change(
-      [this](const nodes::NodeTable& before, const nodes::NodeTable& after) { nodes_changed(before, after); });
+  registry_->on_change([this](const nodes::NodeTable& before, const nodes::NodeTable& after, nodes::ChangedBy by) {
+    nodes_changed(before, after, by);
+  });
   return registry_->load(configured(*settings_));
 }
 
 Result<void> Gateway::open_journal() {
   const config::Settings& settings = *settings_;
-  audit::JournalOptions options{.directory = settings.audit.journal,
-                                .log_name = settings.node.id.str() + "/fedgate/log/" + settings.node.replica + "/1",
-                                .max_bytes = settings.audit.journal_max};
-  auto opened =
-      audit::Journal::open(*environment_.disk, options, environment_.clock, environment_.entropy, log_, metrics_);
+  if (auto made = environment_.disk->make_directory(settings.audit.journal); !made)
+    return fail(made.error().in("audit.journal"));
+  auto salts = audit::PrincipalSalts::open(settings.audit.journal + "/principals.salts", environment_.entropy);
+  if (!salts) return fail(salts.error());
+  salts_ = std::move(*salts);
+  if (auto chosen = choose_generation(); !chosen) return chosen;
+  auto opened = audit::Journal::open(*environment_.disk, journal_options(generation_.number), environment_.clock,
+                                     environment_.entropy, log_, metrics_);
   if (!opened) return fail(opened.error());
   journal_ = std::move(*opened);
+  if (auto begun = begin_generation(); !begun) return begun;
   journal_->settle_found(settling_bound);
+  if (auto signing = open_signing(); !signing) return signing;
   acts_ = std::make_unique<audit::Acts>(*journal_, settings.node.id, environment_.clock, environment_.entropy, log_);
-  shipper_ = std::make_unique<audit::Shipper>(*journal_, *shipper_store_, audit::Shipper::Options{}, log_, metrics_);
+  shipper_ = std::make_unique<audit::Shipper>(*journal_, *shipper_store_, shipper_options(), log_, metrics_);
   around_.emplace(federation::Surroundings{.own_id = settings.node.id,
                                            .clock = environment_.clock,
                                            .entropy = environment_.entropy,
@@ -138,7 +151,9 @@ Result<void> Gateway::open_journal() {
                                            .outbound_limits = outbound_limits_,
                                            .seen = seen_,
                                            .floods = floods_,
-                                           .journal = *journal_});
+                                           .journal = *journal_,
+                                           .salts = *salts_,
+                                           .own_head = own_head_});
   return {};
 }
 
@@ -157,7 +172,7 @@ net::Judge Gateway::judge(trust::Presented presented) {
                                                     .at = environment_.clock.wall(),
                                                     .staple = chain.ocsp});
     auto identity = judgement.result();
-    if (identity) seen_leaves_.saw(identity->node, chain.leaf);
+    if (identity) seen_leaves_.saw(identity->node, presented, chain.leaf);
     metrics_.trust_verification(identity ? "accepted" : "refused", identity ? "" : judgement.refusals.front().id())
         .Increment();
     return identity;
@@ -221,8 +236,11 @@ void Gateway::build_lanes() {
     lanes_.push_back(
         std::make_unique<Lane>(LaneParts{.worker = *workers_.back(),
                                          .around = *around_,
+                                         .verifications = *verifications_,
                                          .desk = *desk_,
                                          .exchange = *exchange_,
+                                         .trail = *trail_,
+                                         .audit = *audit_exchange_,
                                          .tokens = tokens_,
                                          .client_tls = [this] { return tls_.load()->peers_client; },
                                          .about = {settings.node.id, settings.node.name, std::string(version())},
@@ -237,6 +255,14 @@ void Gateway::build_lanes() {
                                    .own = own_trust_,
                                    .verifier = verifier_,
                                    .warn_before = [this] { return warn_before(); }});
+  build_finding();
+  erasure_api_ =
+      std::make_unique<api::ErasureApi>(api::ErasureApi::Parts{.acts = *acts_, .salts = *salts_, .pool = pool_});
+  signing_api_ = std::make_unique<api::SigningApi>(api::SigningApi::Parts{
+      .acts = *acts_,
+      .pool = pool_,
+      .new_log = [this](const std::string& who, const std::string& reason) { return want_new_log(who, reason); },
+      .rotate = [this](const std::string& who) { return rotate_log_key(who); }});
   admin_api_ = std::make_unique<api::AdminApi>(api::AdminApi::Parts{
       .operators = operators_,
       .registry = *registry_,
@@ -261,7 +287,11 @@ void Gateway::build_lanes() {
       .exchange = *exchange_,
       .worker = *workers_.front(),
       .peers = lanes_.front()->peers,
-      .node_check = *node_check_});
+      .node_check = *node_check_,
+      .signing = *signing_api_,
+      .erasure = *erasure_api_,
+      .audit = *audit_api_,
+      .receipts = *receipt_api_});
   net::ServerOptions admin{.name = "admin", .limits = settings.server_limits, .hosts = {"localhost"}};
   admin_server_ = std::make_unique<net::HttpServer>(*workers_.front(), admin, *admin_api_, log_, metrics_);
   for (auto& worker : workers_) {
@@ -272,19 +302,23 @@ void Gateway::build_lanes() {
   Worker& first = *workers_.front();
   cut_off_progress_.wake_on(first.executor());
   upkeep_ = std::make_unique<federation::Upkeep>(*around_, first.wheel());
-  keeper_ = std::make_unique<RegistryKeeper>(first.executor(), *registry_, *store_, *acts_, keeping_, log_);
+  keeper_ = std::make_unique<RegistryKeeper>(first.executor(), *registry_, *store_, *acts_, keeping_,
+                                             settings.store.migrate ? EmptyDatabase::migrate : EmptyDatabase::leave, log_);
   background_ = std::make_unique<TaskGroup>(first.executor(), background_tasks, [this](const std::exception& error) {
     log_.error("bug: a background task failed", {{"what", error.what()}});
   });
   first.run_and_wait([this]() -> Task<> {
-    const auto thread = co_await keeping_.run([]() -> Result<std::thread::id> { return std::this_thread::get_id(); });
-    keeping_thread_ = thread.value_or(std::thread::id());
     (void)background_->spawn(upkeep_->run());
     (void)background_->spawn(keeper_->run());
     (void)background_->spawn(desk_->keep_looking(workers_.front()->wheel()));
     for (std::size_t lane = 0; lane < federation::BundleExchange::lanes; ++lane)
       (void)background_->spawn(exchange_->run(workers_.front()->wheel(), lanes_.front()->peers, lane));
+    for (std::size_t lane = 0; lane < federation::Verifications::lanes; ++lane)
+      (void)background_->spawn(verifications_->run(workers_.front()->wheel(), lanes_.front()->peers, lane));
+    for (std::size_t lane = 0; lane < federation::AuditExchange::lanes; ++lane)
+      (void)background_->spawn(audit_exchange_->run(workers_.front()->wheel(), lanes_.front()->peers, lane));
     (void)background_->spawn(keep_looking_at_expiry());
+    (void)background_->spawn(reconciliation_->run());
     co_return;
   });
 }
@@ -397,11 +431,13 @@ void Gateway::shutdown() {
   pool_.stop();
   keeping_.stop();
   cut_offs_.stop();
+  witnessing_pool_.stop();
   if (registry_)
     for (const auto& node : registry_->waiting())
       log_.error("what was taken from a node is not stored, and forgotten now", {{"node", node.view()}});
   if (acts_ && acts_->owed() > 0) log_.error("acts of operators are not in the trail", {{"acts", acts_->owed()}});
   if (journal_) journal_->close();
+  if (publisher_) publisher_->stop(shipping_bound);
   if (shipper_) shipper_->stop(shipping_bound);
   cut_off_progress_.stop();
   for (auto& worker : workers_) worker->finish();

@@ -5,6 +5,7 @@
 
 #include "api/admin_views.h"
 #include "app/gateway.h"
+#include "store/trust_records.h"
 #include "trust/certificate_facts.h"
 
 namespace fedgate::app {
@@ -53,15 +54,40 @@ void Gateway::look_at_expiry() {
   expiry_watch_.look(things, settings->expiry_warnings, environment_.clock.wall());
 }
 
+// Blocks, as what follows.
+void Gateway::restore_seen_leaves() {
+  const auto leaves = store::TrustRecords(*store_).seen_leaves();
+  if (leaves)
+    seen_leaves_.restore(*leaves);
+  else
+    log_.warning("when peers' certificates end is known again only after they have shown them",
+                 {{"detail", leaves.error().detail}});
+}
+
+void Gateway::keep_seen_leaves(const std::vector<SeenLeaf>& news) {
+  if (auto put = store::TrustRecords(*store_).put_seen_leaves(news); !put) {
+    seen_leaves_.put_back(news);
+    log_.debug("when peers' certificates end is not stored yet", {{"detail", put.error().detail}});
+  }
+}
+
 Task<> Gateway::keep_looking_at_expiry() {
+  constexpr auto news_interval = std::chrono::seconds(2);
   auto& wheel = workers_.front()->wheel();
+  auto look = wheel.now() + ExpiryWatch::interval;
   while (true) {
     try {
-      co_await sleep_until(wheel, wheel.now() + ExpiryWatch::interval);
-      (void)co_await pool_.run([this]() -> Result<void> {
-        look_at_expiry();
+      co_await sleep_until(wheel, wheel.now() + news_interval);
+      const bool due = wheel.now() >= look;
+      auto news = seen_leaves_.take_news();
+      if (!due && news.empty()) continue;
+      if (due) look = wheel.now() + ExpiryWatch::interval;
+      const auto done = co_await pool_.run([this, due, news]() -> Result<void> {
+        keep_seen_leaves(news);
+        if (due) look_at_expiry();
         return {};
       });
+      if (!done) seen_leaves_.put_back(news);
     } catch (const boost::system::system_error&) {
       co_return;
     }

@@ -17,7 +17,8 @@ bool judged_otherwise(const nodes::NodeDifference& one) {
   const Node& before = *one.before;
   const Node& after = *one.after;
   return before.usable() != after.usable() || before.trust_anchors != after.trust_anchors ||
-         before.pins != after.pins || before.spiffe_id != after.spiffe_id;
+         before.intermediates != after.intermediates || before.pins != after.pins ||
+         before.spiffe_id != after.spiffe_id;
 }
 
 }  // namespace
@@ -65,19 +66,21 @@ void Gateway::judge_connections() {
   }
 }
 
-void Gateway::nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after) {
+void Gateway::nodes_changed(const nodes::NodeTable& before, const nodes::NodeTable& after, nodes::ChangedBy by) {
   const auto differences = nodes::differences(before, after);
   const bool otherwise = std::ranges::any_of(differences, judged_otherwise);
   if (otherwise) publish_verifier();
+  if (verifications_) verifications_->nodes_changed(before, after);
   routes_.publish(std::make_shared<routing::StaticRoutes>(after.all()));
   for (const auto& one : differences)
-    if (one.cut_off && (one.after == nullptr || !one.after->usable())) cut_off(one.before->id);
+    if (one.cut_off && (one.after == nullptr || !one.after->usable())) cut_off(*one.before, by);
   // After the cut-offs: a connection that they end must be counted there.
   if (otherwise) judge_connections();
 }
 
 // A peer that is cut off loses its sessions first, then its connections on every worker, in both directions.
-void Gateway::cut_off(const NodeId& node) {
+void Gateway::cut_off(const Node& was, nodes::ChangedBy by) {
+  const NodeId node = was.id;
   const auto forget_sessions = [this, node] {
     const auto tls = tls_.load();
     if (tls->peers_server) tls->peers_server->forget_sessions(node);
@@ -87,18 +90,19 @@ void Gateway::cut_off(const NodeId& node) {
   const SteadyTime begun = environment_.clock.steady();
   const auto cut = cut_off_progress_.begin(node);
   // A command of ours records what it has done; this is what another replica has.
-  if (std::this_thread::get_id() == keeping_thread_)
+  if (by == nodes::ChangedBy::others && background_)
     asio::post(workers_.front()->executor(),
                [this, node, begun] { (void)background_->spawn(record_cut_off(node, begun)); });
+  const auto names = std::make_shared<const Node>(was);
   for (auto& lane : lanes_) {
-    asio::post(lane->worker.executor(), [lane = lane.get(), node, forget_sessions, cut] {
+    asio::post(lane->worker.executor(), [lane = lane.get(), names, forget_sessions, cut] {
       const auto served = lane->peers_server.cut(
           [&](const net::Connection& connection) {
-            return connection.peer ? connection.peer->node == node
-                                   : connection.stranger && trust::claims_node(connection.stranger->leaf, node);
+            return connection.peer ? connection.peer->node == names->id
+                                   : connection.stranger && trust::claims_node(connection.stranger->leaf, *names);
           },
           cut);
-      cut->closing(served + lane->peers.purge(node, cut));
+      cut->closing(served + lane->peers.purge(names->id, cut));
       forget_sessions();  // of a handshake that ended meanwhile
     });
   }

@@ -147,6 +147,9 @@ federation::OwnTrust Gateway::own_trust(const config::Settings& settings) const 
                            .server_key = settings.tls.key_pem,
                            .client_certificate = client.certificate_pem,
                            .client_key = client.key_pem};
+  if (publisher_)
+    for (const auto& key : publisher_->keys()) own.log_vkeys.push_back(key.text());
+  if (witness_signer_) own.witness_vkey = witness_signer_->vkey().text();
   const auto listening = net::parse_address(peers_address());
   if (!settings_->node.endpoint.empty())
     own.endpoints = {settings_->node.endpoint};
@@ -156,37 +159,31 @@ federation::OwnTrust Gateway::own_trust(const config::Settings& settings) const 
 }
 
 void Gateway::build_trust() {
-  desk_ = std::make_unique<federation::TrustDesk>(
-      federation::TrustDesk::Parts{.store = *store_,
-                                   .registry = *registry_,
-                                   .acts = *acts_,
-                                   .journal = *journal_,
-                                   .own = own_trust_,
-                                   .pool = pool_,
-                                   .clock = environment_.clock,
-                                   .entropy = environment_.entropy,
-                                   .log = log_,
-                                   .metrics = metrics_,
-                                   .turned_away = [this]() -> std::size_t { return gate_ ? gate_->take_refused() : 0; },
-                                   .verify_later =
-                                       [this](const NodeId& node) {
-                                         asio::post(workers_.front()->executor(), [this, node] {
-                                           (void)background_->spawn(desk_->verify_until_good(
-                                               workers_.front()->wheel(), lanes_.front()->peers, node));
-                                         });
-                                       }});
   own_trust_.publish(std::make_shared<federation::OwnTrust>(own_trust(*settings_)));
+  verifications_ = std::make_unique<federation::Verifications>(
+      federation::Verifications::Parts{.nodes = registry_->table(),
+                                       .own = own_trust_,
+                                       .clock = environment_.clock,
+                                       .entropy = environment_.entropy,
+                                       .log = log_,
+                                       .metrics = metrics_,
+                                       .pace = environment_.verification});
+  verifications_->nodes_changed(nodes::NodeTable({}), *registry_->table().load());
+  const federation::TrustSurroundings around{.store = *store_,
+                                             .registry = *registry_,
+                                             .acts = *acts_,
+                                             .journal = *journal_,
+                                             .own = own_trust_,
+                                             .pool = pool_,
+                                             .clock = environment_.clock,
+                                             .entropy = environment_.entropy,
+                                             .log = log_,
+                                             .metrics = metrics_};
+  desk_ = std::make_unique<federation::TrustDesk>(
+      federation::TrustDesk::Parts{around, *verifications_,
+                                   [this]() -> std::size_t { return gate_ ? gate_->take_refused() : 0; }});
   exchange_ =
-      std::make_unique<federation::BundleExchange>(federation::BundleExchange::Parts{.store = *store_,
-                                                                                     .registry = *registry_,
-                                                                                     .acts = *acts_,
-                                                                                     .journal = *journal_,
-                                                                                     .own = own_trust_,
-                                                                                     .pool = pool_,
-                                                                                     .clock = environment_.clock,
-                                                                                     .entropy = environment_.entropy,
-                                                                                     .log = log_,
-                                                                                     .pace = environment_.exchange});
+      std::make_unique<federation::BundleExchange>(federation::BundleExchange::Parts{around, log_keys_, environment_.exchange});
   if (auto looked = exchange_->look(); !looked) log_.error("bundles", {{"detail", looked.error().detail}});
   if (auto looked = desk_->look(); !looked) log_.error("trust records", {{"detail", looked.error().detail}});
   gate_ = std::make_shared<net::EnrolmentGate>(environment_.clock, [this] { return desk_->open(); });

@@ -51,7 +51,9 @@ nlohmann::json Gateway::status() const {
     attention.push_back("the audit journal cannot be written, calls are refused: " + journal.problem);
   const auto usable =
       std::count_if(table->all().begin(), table->all().end(), [](const Node& node) { return node.usable(); });
-  body["nodes"] = {{"total", table->all().size()}, {"usable", usable}};
+  body["nodes"] = {{"total", table->all().size()},
+                   {"usable", usable},
+                   {"verified", verifications_->verified().load()->size()}};
   if (const auto waiting = registry_->waiting(); !waiting.empty())
     attention.push_back(std::to_string(waiting.size()) +
                         " nodes are narrower than the database says, which cannot be written; a restart would forget "
@@ -61,6 +63,7 @@ nlohmann::json Gateway::status() const {
     attention.push_back(std::to_string(owed) + " acts of operators are not in the trail yet");
   for (auto& waits : desk_->attention()) attention.push_back(std::move(waits));
   for (auto& waits : exchange_->attention()) attention.push_back(std::move(waits));
+  for (auto& disagrees : reconciliation_->attention()) attention.push_back(std::move(disagrees));
   if (usable == 0) attention.push_back("no node is trusted and enabled: nobody can call, nobody can be called");
   if (auto facts = trust::certificate_facts(in_use_->tls.certificate_pem)) {
     const auto days = std::chrono::duration_cast<std::chrono::hours>(facts->not_after - now).count() / 24;
@@ -74,6 +77,9 @@ nlohmann::json Gateway::status() const {
                     {"pending_restart", pending_restart_}};
   if (!reload_problem_.empty()) attention.push_back("the newest configuration was refused: " + reload_problem_);
   if (!pending_restart_.empty()) attention.push_back("changed settings wait for a restart; see config.pending_restart");
+  describe_witnessing(body);
+  describe_database(body);
+  describe_signing(body);
   return body;
 }
 

@@ -15,6 +15,7 @@
 #include "federation/outbound.h"
 #include "federation/peer_client.h"
 #include "federation/surroundings.h"
+#include "federation/verifier.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 
@@ -23,8 +24,11 @@ namespace fedgate::app {
 struct LaneParts {
   Worker& worker;
   const federation::Surroundings& around;
+  federation::Verifications& verifications;
   federation::TrustDesk& desk;
   federation::BundleExchange& exchange;
+  federation::Trail& trail;
+  federation::AuditExchange& audit;
   const Snapshot<trust::ClientTokens>& tokens;
   std::function<std::shared_ptr<net::TlsContext>()> client_tls;
   api::PeersApi::About about;
@@ -40,11 +44,13 @@ class Lane {
       : worker(parts.worker),
         upstreams(parts.worker, parts.client_limits, parts.around.log, parts.around.metrics),
         peers(parts.worker, parts.client_limits, parts.client_tls, parts.around.log, parts.around.metrics),
-        outbound(parts.around, peers),
+        verifier(parts.verifications, peers, parts.worker.wheel()),
+        outbound(parts.around, peers, verifier),
         inbound(parts.around, upstreams),
         clients_api(parts.around.own_id, parts.tokens, outbound, parts.around.clock, parts.around.log),
         enrolment(parts.desk),
-        peers_api(parts.about, inbound, parts.exchange, parts.around.nodes, parts.draining),
+        peers_api(parts.about, inbound, parts.exchange, parts.trail, parts.audit, parts.around.nodes,
+                  parts.draining),
         clients_server(parts.worker, parts.clients_options, clients_api, parts.around.log, parts.around.metrics),
         peers_server(parts.worker, with_enrolment(parts.peers_options, enrolment), peers_api, parts.around.log,
                      parts.around.metrics) {}
@@ -52,6 +58,7 @@ class Lane {
   Worker& worker;
   net::HttpClient upstreams;
   federation::PeerClient peers;
+  federation::Verifier verifier;
   federation::Outbound outbound;
   federation::Inbound inbound;
   api::ClientsApi clients_api;

@@ -4,10 +4,26 @@
 #include <algorithm>
 
 namespace fedgate::app {
+namespace {
+
+/// Whether the database was empty and is not any more.
+bool made_tables(store::Store& store) {
+  const auto known = store.migrations();
+  if (!known || std::ranges::any_of(*known, &store::MigrationStatus::applied)) return false;
+  return store.migrate_up().has_value();
+}
+
+}  // namespace
 
 RegistryKeeper::RegistryKeeper(Executor executor, nodes::Registry& registry, store::Store& store, audit::Acts& acts,
-                               WorkerPool& pool, const log::Logger& log)
-    : registry_(registry), store_(store), acts_(acts), pool_(pool), log_(log), due_(std::move(executor)) {}
+                               WorkerPool& pool, EmptyDatabase empty_database, const log::Logger& log)
+    : registry_(registry),
+      store_(store),
+      acts_(acts),
+      pool_(pool),
+      empty_database_(empty_database),
+      log_(log),
+      due_(std::move(executor)) {}
 
 void RegistryKeeper::hurry() {
   asked_ = true;
@@ -29,11 +45,14 @@ Task<> RegistryKeeper::run() {
 Task<> RegistryKeeper::attempt() {
   auto* registry = &registry_;
   auto* store = &store_;
-  auto looked = co_await pool_.run([registry, store, seen = version_]() -> Result<std::string> {
+  const bool may_migrate = empty_database_ == EmptyDatabase::migrate;
+  auto looked = co_await pool_.run([registry, store, may_migrate, seen = version_]() -> Result<std::string> {
     // Read before the rows: a change in between is found the next time.
     auto version = store->nodes_version();
     if (version && *version == seen && registry->waiting().empty()) return version;
-    if (auto refreshed = registry->refresh(); !refreshed) return fail(refreshed.error());
+    auto refreshed = registry->refresh();
+    if (!refreshed && may_migrate && made_tables(*store)) refreshed = registry->refresh();
+    if (!refreshed) return fail(refreshed.error());
     return version;
   });
   auto problem = looked ? std::string() : looked.error().detail;

@@ -19,13 +19,16 @@
 
 namespace fedgate::app {
 
+/// What is done with a database that has no tables at all, as after a failover to the wrong one: `store.migrate`.
+enum class EmptyDatabase : std::uint8_t { migrate, leave };
+
 class RegistryKeeper {
  public:
   static constexpr std::chrono::seconds pause{1};     ///< between attempts
   static constexpr std::chrono::seconds patience{3};  ///< of a command that waits for one
 
   RegistryKeeper(Executor executor, nodes::Registry& registry, store::Store& store, audit::Acts& acts, WorkerPool& pool,
-                 const log::Logger& log);
+                 EmptyDatabase empty_database, const log::Logger& log);
 
   /// Until it is cancelled.
   Task<> run();
@@ -42,6 +45,7 @@ class RegistryKeeper {
   store::Store& store_;
   audit::Acts& acts_;
   WorkerPool& pool_;
+  const EmptyDatabase empty_database_;
   const log::Logger& log_;
   asio::steady_timer due_;
   bool asked_ = false;

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "audit/journal_state.h"
+#include "audit/journal_tree.h"
 #include "base/scheduling.h"
 
 namespace fedgate::audit {
@@ -51,7 +52,10 @@ Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, const JournalOptions&
   state->intents_open = state->intents.size();
   state->segments = state->files->segments();
   state->next = state->durable = state->files->next_index();
-  state->shipped_at = clock.wall();
+  state->shipped_at = state->cosigned_at = clock.wall();
+  auto tree = open_tree(disk, *state->files, state->options, log);
+  if (!tree) return fail(tree.error().in("journal"));
+  state->tree = std::move(*tree);
   state->writer = std::thread([own = state.get()] {
     never_preempt();
     own->run();
@@ -62,7 +66,9 @@ Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, const JournalOptions&
 PreparedRecord Journal::State::prepare(const AuditEvent& event) const {
   std::array<std::uint8_t, 16> nonce{};
   entropy.fill(nonce);
-  PreparedRecord record{draft_leaf(event, options.log_name, nonce), event.phase, std::nullopt};
+  const bool hidden = options.principals == Principals::hashed && options.salts != nullptr;
+  PreparedRecord record{draft_leaf(hidden ? options.salts->veiled(event) : event, options.log_name, nonce), event.phase,
+                        std::nullopt};
   if (event.phase != Phase::event && event.correlation_id) record.call = CallKey::of(event);
   return record;
 }
@@ -196,13 +202,48 @@ bool Journal::wait_beyond(std::uint64_t index, std::chrono::milliseconds time, s
 
 void Journal::shipped(std::uint64_t below) {
   const std::lock_guard guard(state_->mutex);
-  if (below <= state_->shipped) return;
+  // Less than before: it is another database, or was set back.
+  const bool more = below > state_->shipped;
   state_->shipped = below;
+  if (!more) return;
   state_->shipped_at = state_->clock.wall();
-  if (!state_->full) return;
-  state_->probe_now = true;
-  state_->work.notify_one();
+  state_->try_again_if_full();
 }
+
+void Journal::cosigned(std::uint64_t below) {
+  const std::lock_guard guard(state_->mutex);
+  if (below <= state_->cosigned) return;
+  state_->cosigned = below;
+  state_->cosigned_at = state_->clock.wall();
+  state_->try_again_if_full();
+}
+
+void Journal::witnesses(Witnesses there) {
+  const std::lock_guard guard(state_->mutex);
+  if (there == state_->witnesses) return;
+  state_->witnesses = there;
+  state_->cosigned_at = state_->clock.wall();
+  state_->try_again_if_full();
+}
+
+std::uint64_t Journal::prunable() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->prunable();
+}
+
+// With the mutex held.
+std::uint64_t Journal::State::prunable() const {
+  return witnesses == Witnesses::none ? shipped : std::min(shipped, cosigned);
+}
+
+// With the mutex held.
+void Journal::State::try_again_if_full() {
+  if (!full) return;
+  probe_now = true;
+  work.notify_one();
+}
+
+MerkleTree& Journal::tree() { return *state_->tree; }
 
 JournalState Journal::state() const {
   const std::lock_guard guard(state_->mutex);
@@ -227,7 +268,9 @@ void Journal::close() {
   }
   state_->work.notify_one();
   state_->progress.notify_all();
-  if (state_->writer.joinable()) state_->writer.join();
+  if (!state_->writer.joinable()) return;
+  state_->writer.join();
+  state_->sync_tree();
 }
 
 }  // namespace fedgate::audit

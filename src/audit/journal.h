@@ -21,6 +21,8 @@
 
 #include "audit/disk.h"
 #include "audit/leaf.h"
+#include "audit/merkle_tree.h"
+#include "audit/principal_salts.h"
 #include "base/entropy.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -36,9 +38,11 @@ struct JournalOptions {
   std::string log_name;                   ///< `orga.example/fedgate/log/a/1`
   std::uint64_t max_bytes = 10ULL << 30;  ///< of all segments; shipped ones beyond it are removed, oldest first
   std::uint64_t segment_bytes = 64ULL << 20;
-  std::size_t queue = 65'536;             ///< appends waiting for their sync; beyond it: Code::overloaded
-  std::size_t open_intents = 16'384;      ///< intents without outcome; beyond it new ones: Code::overloaded
-  std::chrono::milliseconds probe{1000};  ///< how often a failing disk is tried again
+  std::size_t queue = 65'536;                 ///< appends waiting for their sync; beyond it: Code::overloaded
+  std::size_t open_intents = 16'384;          ///< intents without outcome; beyond it new ones: Code::overloaded
+  std::chrono::milliseconds probe{1000};      ///< how often a failing disk is tried again
+  PrincipalSalts* salts = nullptr;            ///< outlives the journal; made durable before the leaves that need them
+  Principals principals = Principals::clear;  ///< hashed: by `salts`
 };
 
 struct JournalState {
@@ -51,9 +55,12 @@ struct JournalState {
   std::string problem;  ///< for operators, while failing
 };
 
+enum class Witnesses : std::uint8_t { none, some };
+
 class Journal {
  public:
-  /// Opens or creates, repairs the tail. On the way it finds the intents that have no outcome. Blocking.
+  /// Opens or creates, repairs the tail, brings the tree up to it. On the way it finds the intents that have no
+  /// outcome. Blocking.
   static Result<std::unique_ptr<Journal>> open(Disk& disk, const JournalOptions& options, const Clock& clock,
                                                const Entropy& entropy, const log::Logger& log, Metrics& metrics);
   ~Journal();
@@ -81,6 +88,16 @@ class Journal {
   bool wait_beyond(std::uint64_t index, std::chrono::milliseconds time, std::stop_token stop = {});
   /// The shipper tells what the database has: only segments below may be removed.
   void shipped(std::uint64_t below);
+  /// The greatest size of a checkpoint that a witness has cosigned: only segments below may be removed, too, where
+  /// there are witnesses. Any thread.
+  void cosigned(std::uint64_t below);
+  /// Whether somebody is there to cosign: a trusted peer. Nobody is, until this says otherwise. Any thread.
+  void witnesses(Witnesses there);
+  /// Records below it are shipped and, where there are witnesses, cosigned: what may be pruned anywhere.
+  [[nodiscard]] std::uint64_t prunable() const;
+
+  /// Holds the hash of every leaf that is durable, pruned ones too. Its size is never below state().durable.
+  [[nodiscard]] MerkleTree& tree();
 
   [[nodiscard]] JournalState state() const;
   [[nodiscard]] const std::string& log_name() const;

@@ -16,6 +16,7 @@
 
 #include "audit/journal.h"
 #include "audit/journal_reader.h"
+#include "audit/merkle_tree.h"
 #include "audit/open_intents.h"
 #include "audit/segment_files.h"
 #include "audit/waiter.h"
@@ -47,6 +48,7 @@ struct PreparedRecord {
 
 struct Journal::State {
   static constexpr std::size_t batch_bytes = 1024 * 1024;
+  static constexpr std::uint64_t unsynced_most = 65'536;  ///< leaves in the tree that a crash would make it read again
   static constexpr std::string_view outcome_refused = "the journal could not be written when the call ended";
 
   State(Disk& on, JournalOptions with, const Clock& time, const Entropy& random, const log::Logger& logger,
@@ -81,9 +83,12 @@ struct Journal::State {
   std::uint64_t durable = 0;
   std::uint64_t shipped = 0;
   WallTime shipped_at{};  // when the database last took something
+  Witnesses witnesses = Witnesses::none;
+  std::uint64_t cosigned = 0;
+  WallTime cosigned_at{};
   std::vector<SegmentPlace> segments;
   bool failing = false;
-  bool full = false;  // failing because the database is away
+  bool full = false;  // failing because nothing may be removed
   bool probe_now = false;
   bool closing = false;
   std::string problem;
@@ -92,11 +97,16 @@ struct Journal::State {
   // While failing: whose outcome, if it comes now, is lost. None can join them, since intents are refused as well.
   std::unordered_set<CallKey, CallKeyHash> open_when_failing;
 
+  std::unique_ptr<MerkleTree> tree;  // the writer appends
+
   // The writer's own.
   std::optional<SegmentFiles> files;
+  const Removable removable = [this] { return may_be_removed(); };
+  std::vector<Sha256> hashes;  // of the leaves of one batch
   OpenIntents intents;
   std::atomic<std::size_t> intents_open{0};
   std::size_t callers = 0;  // that seem to append at the same time
+  bool tree_failing = false;
 
   std::mutex reading;
   JournalReader reader;
@@ -111,6 +121,10 @@ struct Journal::State {
   void place(const PreparedRecord& record, std::unique_ptr<Waiter> waiter);
   void lose(const PreparedRecord& record);
 
+  [[nodiscard]] std::uint64_t prunable() const;
+  std::uint64_t may_be_removed();
+  void try_again_if_full();
+
   void run();
   void settle(std::unique_lock<std::mutex>& guard);
   void gather(std::unique_lock<std::mutex>& guard);
@@ -119,6 +133,7 @@ struct Journal::State {
   void succeed(Batch& batch);
   void refuse(Batch& batch, const Error& error);
   void probe();
+  void sync_tree();
   [[nodiscard]] Error describe(const Error& error);
 };
 

@@ -42,6 +42,8 @@ void Journal::State::run() {
     queued -= size;
     guard.unlock();
     commit(std::move(batch));
+    // Rarely: whoever signs the tree has it synced long before.
+    if (tree->size() - tree->synced() > unsynced_most) sync_tree();
     guard.lock();
     callers = size + queued;
   }
@@ -101,11 +103,8 @@ Result<void> Journal::State::write(Batch& batch) {
     seal_record(batch.bytes.data() + record.offset, record.size, index++, place);
     place = BatchPlace::later;
   }
-  std::uint64_t removable = 0;
-  {
-    const std::lock_guard guard(mutex);
-    removable = shipped;
-  }
+  if (options.salts != nullptr)
+    if (auto kept = options.salts->flush(); !kept) return kept;
   return files->append(batch.bytes, batch.records.size(), intents, removable);
 }
 
@@ -113,6 +112,9 @@ void Journal::State::succeed(Batch& batch) {
   const auto leaf = [&batch](const QueuedRecord& record) {
     return std::string_view(batch.bytes).substr(record.offset + record_overhead, record.size);
   };
+  hashes.clear();
+  for (const auto& record : batch.records) hashes.push_back(leaf_hash(leaf(record)));
+  tree->append(hashes);
   auto index = batch.first;
   for (auto& record : batch.records) {
     if (record.call && record.phase == Phase::intent) intents.open(*record.call, index, leaf(record));
@@ -132,10 +134,10 @@ void Journal::State::succeed(Batch& batch) {
   }
   if (awaited) progress.notify_all();
   Resumptions resumptions;
-  index = batch.first;
-  for (auto& record : batch.records) {
-    record.waiter->answer(LeafReference{options.log_name, index++, leaf_hash(leaf(record))});
-    resumptions.add(std::move(record.waiter));
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    auto& waiter = batch.records[i].waiter;
+    waiter->answer(LeafReference{options.log_name, batch.first + i, hashes[i]});
+    resumptions.add(std::move(waiter));
   }
   resumptions.post();
 }
@@ -180,11 +182,6 @@ void Journal::State::refuse(Batch& batch, const Error& error) {
 }
 
 void Journal::State::probe() {
-  std::uint64_t removable = 0;
-  {
-    const std::lock_guard guard(mutex);
-    removable = shipped;
-  }
   const auto repaired = files->repair(intents, removable);
   const auto why = repaired ? Error() : describe(repaired.error());
   {
@@ -198,12 +195,35 @@ void Journal::State::probe() {
   if (repaired) log.info("the journal can be written again", {{"next_index", files->next_index()}});
 }
 
+// A leaf goes only when the tree can vouch for it without.
+std::uint64_t Journal::State::may_be_removed() {
+  std::uint64_t below = 0;
+  {
+    const std::lock_guard guard(mutex);
+    below = prunable();
+  }
+  if (tree->synced() < below) sync_tree();
+  return std::min(below, tree->synced());
+}
+
+void Journal::State::sync_tree() {
+  const auto synced = tree->sync();
+  if (!synced && !tree_failing)
+    log.error("the log's hash tree cannot be written; memory keeps what is new of it",
+              {{"problem", synced.error().detail}});
+  tree_failing = !synced;
+}
+
 Error Journal::State::describe(const Error& error) {
   std::string detail = "the journal cannot be written: " + error.detail;
   if (files->full()) {
     const std::lock_guard guard(mutex);
-    detail += " with records that the database has not taken: it has been away since " + shown(shipped_at) +
-              "; bring the database back, or raise audit.journal_max";
+    if (witnesses == Witnesses::none || shipped <= cosigned)
+      detail += " with records that the database has not taken: it has been away since " + shown(shipped_at) +
+                "; bring the database back, or raise audit.journal_max";
+    else
+      detail += " with records that no peer has cosigned: the last cosigned checkpoint is of " + shown(cosigned_at) +
+                "; see with `fedgate status` why, or raise audit.journal_max";
   }
   return {Code::audit_unavailable, std::move(detail)};
 }

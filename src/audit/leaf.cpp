@@ -53,10 +53,11 @@ Decoded decode(std::string_view text) {
   return {point, length, true};
 }
 
-// Moves a terminal's cursor, changes its state, or reorders what a person reads.
+// Moves a terminal's cursor, changes its state, reorders what a person reads, or is not seen at all.
 bool misleading(char32_t p) {
-  return p < 0x20 || (p >= 0x7F && p < 0xA0) || p == 0x061C || (p >= 0x200B && p <= 0x200F) ||
-         (p >= 0x2028 && p <= 0x202E) || (p >= 0x2066 && p <= 0x2069) || p == 0xFEFF;
+  return p < 0x20 || (p >= 0x7F && p < 0xA0) || p == 0xAD || p == 0x061C || p == 0x180E ||
+         (p >= 0x200B && p <= 0x200F) || (p >= 0x2028 && p <= 0x202E) || (p >= 0x2060 && p <= 0x206F) || p == 0xFEFF ||
+         (p >= 0xFFF9 && p <= 0xFFFB) || (p >= 0xE0000 && p <= 0xE0FFF);
 }
 
 void put_text(std::string& out, std::string_view text, std::size_t bound) {
@@ -158,6 +159,30 @@ class Members {
   std::string& out_;
 };
 
+// The log's name stands once: a checkpoint of another log than the leaf's, in the moment where a new one begins, is
+// left out.
+void put_counterparty(Members& put, std::string& out, const AuditEvent& event) {
+  const auto& leaf = event.counterparty;
+  const auto& seen = event.counterparty_checkpoint;
+  const bool both = leaf && seen && leaf->log == seen->log;
+  if (!leaf && !seen) return;
+  out += R"(,"counterparty":)";
+  const auto begin = out.size();
+  if (both || !leaf) {
+    out += R"(,"checkpoint":)";
+    put.hex(R"({"root":)", seen->head.root);
+    put.number(R"(,"size":)", seen->head.size);
+    out += '}';
+  }
+  if (leaf) {
+    put.hex(R"(,"hash":)", leaf->hash);
+    put.number(R"(,"index":)", leaf->index);
+  }
+  put.text(R"(,"log":)", leaf ? leaf->log : seen->log, log_name_max_bytes);
+  out[begin] = '{';
+  out += '}';
+}
+
 void before_index(Members& put, std::string& out, const AuditEvent& event) {
   if (event.access) put.word(R"(,"access":)", to_string(*event.access));
   put.text(R"(,"action":)", event.action, word_bytes);
@@ -167,13 +192,7 @@ void before_index(Members& put, std::string& out, const AuditEvent& event) {
   put.text(R"(,"capability":)", event.capability, capability_bytes);
   put.text(R"(,"code":)", event.error_code, word_bytes);
   if (event.correlation_id) put.word(R"(,"correlation_id":)", event.correlation_id->str());
-  if (event.counterparty) {
-    out += R"(,"counterparty":)";
-    put.hex(R"({"hash":)", event.counterparty->hash);
-    put.number(R"(,"index":)", event.counterparty->index);
-    put.text(R"(,"log":)", event.counterparty->log, log_name_max_bytes);
-    out += '}';
-  }
+  put_counterparty(put, out, event);
   put.text(R"(,"credential":)", event.credential_id, name_bytes);
   if (event.decision) put.word(R"(,"decision":)", event.decision->allowed() ? "allow" : "deny");
   put.microseconds(R"(,"duration_us":)", event.duration);

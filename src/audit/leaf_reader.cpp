@@ -118,6 +118,25 @@ std::string text_of(const nlohmann::json& leaf, const char* key) {
   return found != leaf.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+Result<void> read_counterparty(const nlohmann::json& other, AuditEvent& event) {
+  const auto number = [](const nlohmann::json& in, const char* key) {
+    const auto found = in.find(key);
+    return found != in.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+  };
+  const auto log = text_of(other, "log");
+  if (other.contains("hash")) {
+    const auto hash = sha256_from_hex(text_of(other, "hash"));
+    if (!hash) return not_ours("counterparty hash");
+    event.counterparty = LeafReference{log, number(other, "index"), *hash};
+  }
+  if (const auto seen = other.find("checkpoint"); seen != other.end() && seen->is_object()) {
+    const auto root = sha256_from_hex(text_of(*seen, "root"));
+    if (!root) return not_ours("counterparty checkpoint");
+    event.counterparty_checkpoint = MentionedHead{log, {number(*seen, "size"), *root}};
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<store::AuditRow> row_of(std::string_view leaf) {
@@ -181,9 +200,7 @@ Result<AuditEvent> event_of(std::string_view leaf) {
   event.upstream = std::chrono::microseconds(row->upstream_us);
   event.call_hash = text_of(*dom, "call_hash");
   if (const auto other = dom->find("counterparty"); other != dom->end() && other->is_object()) {
-    const auto hash = sha256_from_hex(text_of(*other, "hash"));
-    if (!hash) return not_ours("counterparty hash");
-    event.counterparty = LeafReference{text_of(*other, "log"), other->value("index", std::uint64_t{0}), *hash};
+    if (auto read = read_counterparty(*other, event); !read) return fail(read.error());
   }
   return event;
 }

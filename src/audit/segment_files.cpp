@@ -62,7 +62,7 @@ Result<SegmentFiles> SegmentFiles::open(Disk& disk, const JournalOptions& option
   SegmentFiles files(disk, options, log);
   if (auto loaded = files.load(firsts, intents); !loaded) return fail(loaded.error());
   if (files.segments_.empty()) {
-    if (auto created = files.roll(intents, 0, 0); !created) return fail(created.error());
+    if (auto created = files.roll(intents, [] { return std::uint64_t{0}; }, 0); !created) return fail(created.error());
   }
   if (auto verified = files.verify_earlier(); !verified) return fail(verified.error());
   return files;
@@ -176,10 +176,10 @@ Result<void> SegmentFiles::verify_earlier() const {
 }
 
 Result<void> SegmentFiles::append(std::string_view records, std::uint64_t count, const OpenIntents& intents,
-                                  std::uint64_t shipped) {
+                                  const Removable& removable) {
   full_ = false;
   if (offset_ + records.size() > segments_.back().bytes) {
-    if (auto rolled = roll(intents, shipped, records.size()); !rolled) return rolled;
+    if (auto rolled = roll(intents, removable, records.size()); !rolled) return rolled;
   }
   if (auto written = file_->write_at(offset_, records); !written) {
     damage_ = Damage::torn_write;
@@ -194,7 +194,7 @@ Result<void> SegmentFiles::append(std::string_view records, std::uint64_t count,
   return {};
 }
 
-Result<void> SegmentFiles::repair(const OpenIntents& intents, std::uint64_t shipped) {
+Result<void> SegmentFiles::repair(const OpenIntents& intents, const Removable& removable) {
   full_ = false;
   if (damage_ == Damage::torn_write) {
     if (auto cleared = file_->truncate(offset_); !cleared) return cleared;
@@ -215,7 +215,7 @@ Result<void> SegmentFiles::repair(const OpenIntents& intents, std::uint64_t ship
     }
     damage_ = Damage::no_segment;
   }
-  if (damage_ == Damage::no_segment) return roll(intents, shipped, 0);
+  if (damage_ == Damage::no_segment) return roll(intents, removable, 0);
   return {};
 }
 
@@ -228,13 +228,13 @@ Result<void> SegmentFiles::verify_current() {
   return {};
 }
 
-Result<void> SegmentFiles::roll(const OpenIntents& intents, std::uint64_t shipped, std::uint64_t record_bytes) {
+Result<void> SegmentFiles::roll(const OpenIntents& intents, const Removable& removable, std::uint64_t record_bytes) {
   damage_ = Damage::no_segment;
   if (auto dropped = drop_segment_without_records(); !dropped) return dropped;
   SegmentHeader header{options_->log_name, next_, intents.list()};
   const auto header_bytes = encode_header(header).size();
   const auto size = std::max({options_->segment_bytes, smallest_segment, header_bytes + record_bytes});
-  if (auto room = make_room(size, shipped); !room) return room;
+  if (auto room = make_room(size, removable); !room) return room;
   if (auto created = create(header, size); !created) {
     file_.reset();
     leftover_ = path(next_);
@@ -273,10 +273,10 @@ Result<void> SegmentFiles::create(const SegmentHeader& header, std::uint64_t siz
   return {};
 }
 
-Result<void> SegmentFiles::make_room(std::uint64_t size, std::uint64_t shipped) {
+Result<void> SegmentFiles::make_room(std::uint64_t size, const Removable& removable) {
   while (bytes() + size > options_->max_bytes) {
     // The last one stays whatever happens: it says where the log stands.
-    if (segments_.size() < 2 || segments_[1].first > shipped) {
+    if (segments_.size() < 2 || segments_[1].first > removable()) {
       full_ = true;
       return fail(Code::audit_unavailable,
                   "the journal has reached audit.journal_max (" + std::to_string(options_->max_bytes) + " bytes)");

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct SegmentPlace {
   std::uint64_t bytes = 0;  ///< of the file
 };
 
+/// Segments wholly below it may be removed. Asked only when there is no room otherwise.
+using Removable = std::function<std::uint64_t()>;
+
 class SegmentFiles {
  public:
   /// Reads what is there, cuts a torn tail, creates the first segment where there is none. `intents` gets those
@@ -48,11 +52,12 @@ class SegmentFiles {
   [[nodiscard]] std::uint64_t bytes() const;
 
   /// Sealed records from next_index() on: one write and one sync, in a new segment where they no longer fit.
-  /// Segments wholly below `shipped` may be removed for it. After an error repair() must succeed first.
-  Result<void> append(std::string_view records, std::uint64_t count, const OpenIntents& intents, std::uint64_t shipped);
+  /// After an error repair() must succeed first.
+  Result<void> append(std::string_view records, std::uint64_t count, const OpenIntents& intents,
+                      const Removable& removable);
   /// Makes the directory fit for append() again.
-  Result<void> repair(const OpenIntents& intents, std::uint64_t shipped);
-  /// The last error was that the segments not yet shipped fill max_bytes.
+  Result<void> repair(const OpenIntents& intents, const Removable& removable);
+  /// The last error was that segments which may not be removed fill max_bytes.
   [[nodiscard]] bool full() const { return full_; }
 
  private:
@@ -66,10 +71,10 @@ class SegmentFiles {
   Result<void> cut(std::string_view bytes);
   Result<void> settle(std::string_view last_batch, std::uint64_t offset);
   Result<void> verify_earlier() const;
-  Result<void> roll(const OpenIntents& intents, std::uint64_t shipped, std::uint64_t record_bytes);
+  Result<void> roll(const OpenIntents& intents, const Removable& removable, std::uint64_t record_bytes);
   Result<void> create(const SegmentHeader& header, std::uint64_t size);
   Result<void> drop_segment_without_records();
-  Result<void> make_room(std::uint64_t bytes, std::uint64_t shipped);
+  Result<void> make_room(std::uint64_t bytes, const Removable& removable);
   Result<void> verify_current();
 
   Disk* disk_;

@@ -58,9 +58,19 @@ struct Metrics::Families {
         config_reload_success(
             gauges(r, "config_reload_success", "1: the newest configuration is in use; 0: it was refused").Add({})),
         audit_backlog(gauges(r, "audit_backlog", "Records in the journal that the database does not have yet").Add({})),
+        audit_mismatches(gauges(r, "audit_mismatches", "Calls of which a node's records and ours do not agree")),
         audit_records(counters(r, "audit_records_total", "Records made durable in the journal").Add({})),
+        audit_checkpoint_size(
+            gauges(r, "audit_checkpoint_size", "Records under the newest signed checkpoint").Add({})),
+        audit_checkpoint_timestamp(
+            gauges(r, "audit_checkpoint_timestamp_seconds", "When the newest checkpoint was signed").Add({})),
+        audit_signing_stopped(
+            gauges(r, "audit_signing_stopped", "1: the audit journal contradicts what is signed").Add({})),
         audit_refusals(
             counters(r, "audit_refusals_total", "Calls refused because the journal could not be written").Add({})),
+        audit_alarms(gauges(r, "audit_alarms", "Alarms about audit logs that are raised and not settled, by kind")),
+        audit_receipts(gauges(r, "audit_receipts", "Leaves of a node that ours name and it has not proven, by state")),
+        audit_cosignatures(counters(r, "audit_cosignatures_total", "Cosignatures given to and got from a node")),
         connections(gauges(r, "connections", "Open connections by listener")),
         rejected_connections(counters(r, "rejected_connections_total", "Connections closed before a request was read")),
         build_info(gauges(r, "build_info", "1, with the version and commit as labels")) {}
@@ -84,8 +94,15 @@ struct Metrics::Families {
   Family<Counter>& config_reload;
   Gauge& config_reload_success;
   Gauge& audit_backlog;
+  Family<Gauge>& audit_mismatches;
   Counter& audit_records;
+  Gauge& audit_checkpoint_size;
+  Gauge& audit_checkpoint_timestamp;
+  Gauge& audit_signing_stopped;
   Counter& audit_refusals;
+  Family<Gauge>& audit_alarms;
+  Family<Gauge>& audit_receipts;
+  Family<Counter>& audit_cosignatures;
   Family<Gauge>& connections;
   Family<Counter>& rejected_connections;
   Family<Gauge>& build_info;
@@ -142,8 +159,23 @@ Counter& Metrics::config_reload(std::string_view result) {
 }
 Gauge& Metrics::config_reload_success() { return families_->config_reload_success; }
 Gauge& Metrics::audit_backlog() { return families_->audit_backlog; }
+Gauge& Metrics::audit_mismatches(const std::string& node, std::string_view kind) {
+  return families_->audit_mismatches.Add({{"node", node}, {"kind", text_of(kind)}});
+}
 Counter& Metrics::audit_records() { return families_->audit_records; }
+Gauge& Metrics::audit_checkpoint_size() { return families_->audit_checkpoint_size; }
+Gauge& Metrics::audit_checkpoint_timestamp() { return families_->audit_checkpoint_timestamp; }
+Gauge& Metrics::audit_signing_stopped() { return families_->audit_signing_stopped; }
 Counter& Metrics::audit_refusals() { return families_->audit_refusals; }
+Gauge& Metrics::audit_alarms(std::string_view kind) {
+  return families_->audit_alarms.Add({{"kind", text_of(kind)}});
+}
+Gauge& Metrics::audit_receipts(const std::string& node, std::string_view state) {
+  return families_->audit_receipts.Add({{"node", node}, {"state", text_of(state)}});
+}
+Counter& Metrics::audit_cosignatures(const std::string& node, std::string_view side) {
+  return families_->audit_cosignatures.Add({{"node", node}, {"side", text_of(side)}});
+}
 Gauge& Metrics::connections(std::string_view listener) {
   return families_->connections.Add({{"listener", text_of(listener)}});
 }

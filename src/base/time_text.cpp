@@ -42,4 +42,25 @@ Result<WallTime> parse_utc_text(std::string_view text) {
   return WallTime(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second);
 }
 
+std::string precise_utc_text(WallTime time) {
+  auto text = utc_text(time);
+  const auto micros = (time - std::chrono::floor<std::chrono::seconds>(time)).count();
+  std::array<char, 16> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%06dZ", static_cast<int>(micros));
+  return text.replace(text.size() - 1, 1, fraction.data());
+}
+
+Result<WallTime> parse_precise_utc_text(std::string_view text) {
+  constexpr std::size_t size = 27, point = 19;
+  std::int64_t micros = 0;
+  const auto fraction = text.size() == size ? text.substr(point + 1, 6) : std::string_view();
+  const bool digits = !fraction.empty() && std::ranges::all_of(fraction, [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits || text[point] != '.' || text.back() != 'Z')
+    return fail(Code::bad_request, "a time is written as 2026-11-20T09:30:00.123456Z");
+  std::from_chars(fraction.data(), fraction.data() + fraction.size(), micros);
+  auto whole = parse_utc_text(std::string(text.substr(0, point)) + "Z");
+  if (!whole) return whole;
+  return *whole + std::chrono::microseconds(micros);
+}
+
 }  // namespace fedgate

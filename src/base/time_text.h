@@ -16,5 +16,8 @@ namespace fedgate {
 std::string utc_text(WallTime time);
 /// That form only. Code::bad_request.
 Result<WallTime> parse_utc_text(std::string_view text);
+/// The same with microseconds: `2026-11-20T09:30:00.123456Z`.
+std::string precise_utc_text(WallTime time);
+Result<WallTime> parse_precise_utc_text(std::string_view text);
 
 }  // namespace fedgate

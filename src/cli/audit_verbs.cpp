@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <array>
 
 #include "cli/moment.h"
@@ -11,8 +10,10 @@ namespace fedgate::cli {
 namespace {
 
 struct Query {
-  std::string from, to, principal, peer, resource, capability, correlation_id, type, outcome, decision, cursor;
+  std::string from, to, principal, organisation, peer, resource, capability, correlation_id, type, outcome, decision,
+      credential, code, cursor;
   unsigned limit = 50;
+  bool oldest_first = false;
 };
 
 std::string duration_of(const nlohmann::json& event, std::string_view key) {
@@ -84,9 +85,11 @@ Result<std::string> target_of(Query query) {
     *moment = std::move(*text);
   }
   std::string target = "/api/v2/audit/events?limit=" + std::to_string(query.limit);
-  const std::array<std::pair<const char*, const std::string*>, 11> parts{{{"from", &query.from},
+  const std::string order = query.oldest_first ? "oldest" : "";
+  const std::array<std::pair<const char*, const std::string*>, 15> parts{{{"from", &query.from},
                                                                           {"to", &query.to},
                                                                           {"principal", &query.principal},
+                                                                          {"organisation", &query.organisation},
                                                                           {"peer", &query.peer},
                                                                           {"resource", &query.resource},
                                                                           {"capability", &query.capability},
@@ -94,6 +97,9 @@ Result<std::string> target_of(Query query) {
                                                                           {"type", &query.type},
                                                                           {"outcome", &query.outcome},
                                                                           {"decision", &query.decision},
+                                                                          {"credential", &query.credential},
+                                                                          {"code", &query.code},
+                                                                          {"order", &order},
                                                                           {"cursor", &query.cursor}}};
   for (const auto& [name, value] : parts) {
     if (!value->empty()) target += std::string("&") + name + "=" + net::percent_encode(*value);
@@ -107,31 +113,78 @@ int list(Context& context, const Query& query) {
   return ask_daemon(context, "GET", *target, "", [&](const nlohmann::json& answer) { show_list(context, answer); });
 }
 
-int show(Context& context, const std::string& id) {
+/// What the standing of an entry means to whoever reads the story.
+std::string mark_of(const nlohmann::json& entry, const nlohmann::json& answer) {
+  const auto standing = text_of(entry, "standing");
+  if (standing == "agrees") return "agrees";
+  for (const auto& party : part_of(answer, "parties"))
+    for (const auto& verdict : part_of(party, "verdicts"))
+      if (text_of(verdict, "attempt") == text_of(entry, "attempt") && text_of(verdict, "standing") == standing &&
+          standing == "differs")
+        return "DIFFERS: " + text_of(verdict, "fields");
+  if (standing == "missing_here" || standing == "missing_there") return "ONE-SIDED";
+  if (standing == "unknown") return "unknown";
+  if (standing == "pending") return "may still run";
+  return "not compared";
+}
+
+/// What the records have in common, once.
+void show_call(Context& context, const nlohmann::json& answer) {
+  const auto& entries = part_of(answer, "entries");
+  Details details;
+  details.add("call", text_of(answer, "correlation_id"));
+  if (!entries.empty()) {
+    const auto& first = entries.front();
+    details.add("from > to", parties(first));
+    for (const char* key : {"principal", "actor", "resource", "capability"}) details.add(key, text_of(first, key));
+  }
+  details.print(context.out);
+}
+
+void show_parties(Context& context, const nlohmann::json& answer) {
+  for (const auto& party : part_of(answer, "parties")) {
+    const auto node = text_of(party, "node_id");
+    if (text_of(party, "state") != "answered") {
+      const bool asked = text_of(party, "state") == "unreachable";
+      context.out << printable(node) << (asked ? " could not be asked: " : " was not asked")
+                  << printable(text_of(party, "detail")) << '\n';
+      continue;
+    }
+    bool agree = true;
+    for (const auto& verdict : part_of(party, "verdicts")) {
+      if (text_of(verdict, "standing") == "agrees") continue;
+      agree = false;
+      context.out << printable(node) << ", attempt " << printable(text_of(verdict, "attempt")) << ": "
+                  << printable(text_of(verdict, "standing")) << ": " << printable(text_of(verdict, "detail")) << '\n';
+    }
+    if (agree) context.out << printable(node) << " remembers the same.\n";
+  }
+}
+
+void show_timeline(Context& context, const nlohmann::json& answer) {
+  show_call(context, answer);
+  context.out << '\n';
+  Table table({"TIME", "WHOSE RECORD", "ATTEMPT", "PHASE", "OUTCOME", "CODE", "LOG", "INDEX", "BOTH SIDES"});
+  for (const auto& entry : part_of(answer, "entries"))
+    table.add({text_of(entry, "time"), text_of(entry, "side"), text_of(entry, "attempt"), text_of(entry, "phase"),
+               text_of(entry, "outcome"), text_of(entry, "code"), text_of(entry, "log"), text_of(entry, "index"),
+               mark_of(entry, answer)});
+  table.print(context.out);
+  context.out << '\n';
+  show_parties(context, answer);
+  if (!flag_of(answer, "complete")) context.out << "Our newest records have not reached the database yet.\n";
+  for (const auto& entry : part_of(answer, "entries")) {
+    if (!flag_of(entry, "ours")) continue;
+    context.out << '\n';
+    show_event(context, entry);
+  }
+}
+
+int show(Context& context, const std::string& id, bool local) {
   const auto correlation_id = CorrelationId::parse(id);
   if (!correlation_id) return report(context, Error(Code::usage, correlation_id.error().detail));
-  const auto connection = Connection::to_admin(context.where);
-  if (!connection) return report(context, connection.error());
-  auto answer = (*connection)->ask("GET", "/api/v2/audit/events?limit=100&correlation_id=" + correlation_id->str());
-  if (!answer) return report(context, answer.error());
-  auto events = part_of(*answer, "events").get<std::vector<nlohmann::json>>();
-  if (events.empty()) {
-    return report(context, Error(Code::not_found,
-                                 "this gateway has no record of " + id + "; the other side's gateway may have one"));
-  }
-  std::ranges::sort(events, {}, [](const nlohmann::json& event) {
-    const auto index = text_of(event, "index");
-    return std::pair(text_of(event, "log"), std::pair(index.size(), index));  // by number, whatever its size
-  });
-  if (context.json()) {
-    print_json(context.out, events);
-    return done;
-  }
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    if (i > 0) context.out << '\n';
-    show_event(context, events[i]);
-  }
-  return done;
+  const auto target = "/api/v2/audit/calls/" + correlation_id->str() + (local ? "?local=true" : "");
+  return ask_daemon(context, "GET", target, "", [&](const nlohmann::json& answer) { show_timeline(context, answer); });
 }
 
 }  // namespace
@@ -148,6 +201,7 @@ void add_audit_verbs(CLI::App& root, Context& context) {
   option("--from", query->from, "Not before this time", "TIME");
   option("--to", query->to, "Before this time", "TIME");
   option("--principal", query->principal, "Who asked", "PRINCIPAL");
+  option("--organisation", query->organisation, "The domain of who asked", "DOMAIN");
   option("--peer", query->peer, "The other organisation's node", "NODE");
   option("--resource", query->resource, "What for", "ID");
   option("--capability", query->capability, "What it did", "ID");
@@ -155,18 +209,31 @@ void add_audit_verbs(CLI::App& root, Context& context) {
   option("--type", query->type, "Event type, such as cross_org_request_denied", "TYPE");
   option("--outcome", query->outcome, "succeeded, failed, not_sent or unknown", "OUTCOME");
   option("--decision", query->decision, "allow or deny", "DECISION");
+  option("--credential", query->credential, "What the caller authenticated with", "ID");
+  option("--code", query->code, "Error code, such as policy_denied", "CODE");
+  many->add_flag("--oldest-first", query->oldest_first, "The other order");
   option("--cursor", query->cursor, "Go on where a list ended", "CURSOR");
   many->add_option("--limit", query->limit, "At most so many; default 50")->check(CLI::Range(1, 1000))->type_name("N");
   add_daemon_options(*many, context);
   many->callback([&context, query] { context.chosen = [&context, query] { return list(context, *query); }; });
 
-  auto* one = group->add_subcommand("show", "All records of one call, oldest first");
+  auto* one = group->add_subcommand("show", "One call as both sides remember it");
+  one->footer("Asks the gateways that took part for their records and says where they agree with ours.");
   auto id = std::make_shared<std::string>();
+  auto local = std::make_shared<bool>(false);
   one->add_option("correlation-id", *id, "As printed by invoke and audit list")
       ->required()
       ->type_name("CORRELATION_ID");
+  one->add_flag("--local", *local, "Ask nobody: our own records only");
   add_daemon_options(*one, context);
-  one->callback([&context, id] { context.chosen = [&context, id] { return show(context, *id); }; });
+  one->callback(
+      [&context, id, local] { context.chosen = [&context, id, local] { return show(context, *id, *local); }; });
+  add_audit_reconcile(*group, context);
+  add_audit_export(*group, context);
+  add_audit_receipt(*group, context);
+  add_audit_verify(*group, context);
+  add_signing_verbs(*group, context);
+  add_erase_verb(*group, context);
 }
 
 }  // namespace fedgate::cli

@@ -52,7 +52,8 @@ void show_status(Context& context, const nlohmann::json& status) {
                                 text_of(listener, "connections"));
   }
   const auto& nodes = part_of(status, "nodes");
-  details.add("nodes", text_of(nodes, "usable") + " usable of " + text_of(nodes, "total"));
+  details.add("nodes", joined(text_of(nodes, "usable") + " usable of " + text_of(nodes, "total"),
+                              labelled("verified:", text_of(nodes, "verified"))));
   details.add("calls", labelled("in flight:", text_of(part_of(status, "calls"), "in_flight")));
   const auto& store = part_of(status, "store");
   details.add("store",

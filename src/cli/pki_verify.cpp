@@ -26,7 +26,7 @@ constexpr std::size_t most_certificates = 64;  // the verifier says when it is t
 /// What there is to judge, as texts.
 struct Question {
   std::string node_id;
-  std::vector<std::string> anchors, pins, crls, chain;
+  std::vector<std::string> anchors, intermediates, pins, crls, chain;
   std::string as = "client", at, staple;
 };
 
@@ -57,6 +57,7 @@ Result<Node> node_from(const Question& question) {
     node.id = std::move(*id);
   }
   node.trust_anchors = question.anchors;
+  node.intermediates = question.intermediates;
   for (const auto& pin : question.pins) node.pins.push_back(pin_from(pin));
   node.trust_level = TrustLevel::trusted;
   return node;
@@ -145,14 +146,15 @@ int say(Context& context, const Question& question, const trust::Judgement& judg
 
 struct Options {
   Question question;
-  std::vector<std::string> anchors, crls;
+  std::vector<std::string> anchors, intermediates, crls;
   std::string chain, ocsp, batch;
 };
 
 int verify_one(Context& context, const Options& options) {
   Question question = options.question;
-  for (const auto& read : {read_files(options.anchors, question.anchors), read_files(options.crls, question.crls),
-                           read_files({options.chain}, question.chain)})
+  for (const auto& read :
+       {read_files(options.anchors, question.anchors), read_files(options.intermediates, question.intermediates),
+        read_files(options.crls, question.crls), read_files({options.chain}, question.chain)})
     if (!read) return report(context, read.error());
   if (!options.ocsp.empty()) {
     auto staple = read_file(options.ocsp);
@@ -187,8 +189,9 @@ Result<std::string> one_text_of(const nlohmann::json& object, const char* key, c
 
 Result<Question> question_from(const nlohmann::json& object) {
   Question question;
-  for (auto [key, into] : {std::pair{"anchors", &question.anchors}, std::pair{"pins", &question.pins},
-                           std::pair{"crls", &question.crls}, std::pair{"chain", &question.chain}}) {
+  for (auto [key, into] :
+       {std::pair{"anchors", &question.anchors}, std::pair{"intermediates", &question.intermediates},
+        std::pair{"pins", &question.pins}, std::pair{"crls", &question.crls}, std::pair{"chain", &question.chain}}) {
     auto texts = texts_of(object, key);
     if (!texts) return fail(texts.error());
     *into = std::move(*texts);
@@ -265,13 +268,17 @@ void add_pki_verify(CLI::App& pki, Context& context) {
       pki.add_subcommand("verify", "Judge a certificate exactly as the listeners and the outgoing calls would");
   verb->footer(
       "Exit status 0: accepted; 1: refused, with every reason (docs/trust.md lists them).\n"
-      "--batch F judges many: a JSON object a line (id, node_id, anchors[], pins[], crls[], chain[], as, at; PEM "
-      "texts)\n"
-      "is answered by id, accept or refuse, and the reasons, separated by tabs; then 0 means that all were judged.");
+      "--batch F judges many: a JSON object a line (id, node_id, anchors[], intermediates[], pins[], crls[], chain[],\n"
+      "as, at; PEM texts) is answered by id, accept or refuse, and the reasons, separated by tabs; then 0 means that\n"
+      "all were judged.");
   auto options = std::make_shared<Options>();
   auto& question = options->question;
   verb->add_option("--node-id", question.node_id, "Who it must be: a node id or a SPIFFE ID")->type_name("ID");
   verb->add_option("--anchor", options->anchors, "That node's CA certificate, PEM; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  verb->add_option("--intermediate", options->intermediates,
+                   "A CA certificate between anchor and leaf that is not in CHAIN, PEM; may be repeated")
       ->allow_extra_args(false)
       ->type_name("FILE");
   verb->add_option("--pin", question.pins, "SHA-256 of a public key that it must have; may be repeated")

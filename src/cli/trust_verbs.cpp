@@ -51,9 +51,12 @@ void show_relationship(Context& context, const Json& answer) {
   details.add("node_id", text_of(answer, "node_id"));
   details.add("trust_level", text_of(answer, "trust_level") + (flag_of(answer, "enabled") ? "" : ", disabled"));
   details.add("trusted_since", text_of(answer, "trusted_since"));
-  if (const auto& seen = part_of(answer, "verification"); seen.is_object())
-    details.add("verified",
-                text_of(seen, "at") + (flag_of(seen, "good") ? ", good: " : ", NOT good: ") + text_of(seen, "detail"));
+  if (const auto& seen = part_of(answer, "verification"); seen.is_object()) {
+    const auto since = text_of(seen, "since");
+    details.add("verified", since.empty() ? "NO; calls wait for it" : "since " + since);
+    details.add("  last tried", text_of(seen, "at") + (flag_of(seen, "good") ? ", good: " : ", NOT good: ") +
+                                    text_of(seen, "detail"));
+  }
   show_bundle(details, answer);
   for (const auto& candidate : part_of(answer, "candidates")) show_candidate(details, candidate);
   for (const auto& invite : part_of(answer, "invites")) {
@@ -66,12 +69,20 @@ void show_relationship(Context& context, const Json& answer) {
   show_next(context, answer);
 }
 
+/// Since when, or what the last attempt was.
+std::string verified_of(const Json& seen) {
+  if (!seen.is_object()) return "not yet";
+  const auto since = text_of(seen, "since");
+  if (since.empty()) return "no, tried " + text_of(seen, "at");
+  return "since " + since + (flag_of(seen, "good") ? "" : ", NOT at " + text_of(seen, "at"));
+}
+
 int show_list(Context& context) {
   return ask_daemon(context, "GET", list_path, "", [&](const Json& answer) {
-    Table table({"NODE", "TRUST", "CANDIDATES", "INVITES"});
+    Table table({"NODE", "TRUST", "VERIFIED", "CANDIDATES", "INVITES"});
     const auto& nodes = part_of(answer, "nodes");
     for (const auto& node : nodes)
-      table.add({text_of(node, "node_id"), text_of(node, "trust_level"),
+      table.add({text_of(node, "node_id"), text_of(node, "trust_level"), verified_of(part_of(node, "verification")),
                  std::to_string(part_of(node, "candidates").size()), std::to_string(part_of(node, "invites").size())});
     if (table.empty()) {
       context.out

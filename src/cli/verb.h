@@ -63,6 +63,15 @@ void add_trust_verbs(CLI::App& root, Context& context);
 void add_trust_rotation(CLI::App& trust, Context& context);
 void show_bundle(Details& details, const nlohmann::json& relationship);
 void add_audit_verbs(CLI::App& root, Context& context);
+/// Of `audit`.
+void add_audit_reconcile(CLI::App& audit, Context& context);
+void add_audit_export(CLI::App& audit, Context& context);
+void add_audit_receipt(CLI::App& audit, Context& context);
+/// Of `audit`: new-log and rotate-key.
+void add_signing_verbs(CLI::App& audit, Context& context);
+void add_erase_verb(CLI::App& audit, Context& context);
+/// Of `audit`: verify.
+void add_audit_verify(CLI::App& audit, Context& context);
 void add_invoke_verb(CLI::App& root, Context& context);
 void add_pki_verbs(CLI::App& root, Context& context);
 /// The part of `pki` that judges: verify.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adapters/resource.h"
+#include "audit/principal_salts.h"
 #include "base/log.h"
 #include "config/findings.h"
 #include "fedgate/decision.h"
@@ -62,6 +63,7 @@ struct OwnNode {
   Placed<NodeId> id;
   Text name;
   Text endpoint;
+  Text spiffe_id;
   List<Domain> principal_domains;
   Text replica{"a"};
 };
@@ -123,6 +125,7 @@ struct Node {
   Text alias;
   List<std::string> endpoints;
   List<std::string> trust_anchors;
+  List<std::string> intermediates;
   List<std::string> pins;
   List<std::string> crl;
   Text spiffe_id;
@@ -191,6 +194,11 @@ struct Routing {
 struct Audit {
   Text journal{"/var/lib/fedgate/journal"};
   Number journal_max{10ULL << 30};
+  Duration retention{std::chrono::hours(24 * 400)};
+  Duration reconciliation_interval{std::chrono::hours(1)};
+  Text signing_key_file{""}, witness_key_file{""};
+  Duration checkpoint_every{std::chrono::seconds(5)};
+  Placed<audit::Principals> principals{audit::Principals::clear};
 };
 struct Shutdown {
   Duration announce{std::chrono::seconds(5)}, drain{std::chrono::seconds(30)};

@@ -45,6 +45,11 @@ void declare(V& v, OwnNode& d) {
         {"`https://host:port` under which peers reach the peers listener. What they are told; empty for an "
          "organisation that only calls out. Its host is one that the listeners answer for.",
          false, restart});
+  v.text("spiffe_id", d.spiffe_id,
+         {"`spiffe://trust-domain/path`, where peers know this gateway by it (`nodes[].spiffe_id` on their side): the "
+          "certificate holds this URI and no other, and need not hold `node.id`. Without that DNS SAN trust begins "
+          "by configuration only.",
+          false, false, "it is known by its DNS SAN"});
   v.names("principal_domains", d.principal_domains, "DNS names",
           {"Domains whose principals this gateway speaks for.", false, false, "[`node.id`]"});
   v.text("replica", d.replica, {"Names this replica's audit log: 1 to 32 of a-z, 0-9 and hyphen.", false, restart});
@@ -165,6 +170,10 @@ void declare(V& v, Node& d) {
           {"`https://host:port` of its peers listener, in order of preference; empty for a peer that only calls us."});
   v.texts("trust_anchors", d.trust_anchors, "paths",
           {"PEM files with the CA certificates that may speak for this node and for no other.", required});
+  v.texts(
+      "intermediates", d.intermediates, "paths",
+      {"PEM files with the CA certificates between `trust_anchors` and this node's certificate, for a node that does "
+       "not present them itself. They are not believed by themselves."});
   v.texts("pins", d.pins, "SHA-256 in hex",
           {"Digests of public keys (SubjectPublicKeyInfo); where given, only these keys are accepted: the current one "
            "and, before a change, the next."});
@@ -288,7 +297,35 @@ void declare(V& v, Audit& d) {
   v.path("journal", d.journal,
          {"Directory of the audit journal, on a local disk; made if its parent exists.", false, restart});
   v.size("journal_max", d.journal_max, {128ULL << 20, 16ULL << 40},
-         {"Size at which the oldest segments are removed, once the database has their records.", false, restart});
+         {"Size at which the oldest segments are removed, once the database has their records and, where a node is "
+          "trusted, one has cosigned a checkpoint over them.",
+          false, restart});
+  v.duration(
+      "retention", d.retention, {0ms, 24h * 36'500},
+      {"Records older than this are removed from the database, once a trusted node has cosigned a checkpoint over "
+       "them, where there is one. Their hashes stay, so that proofs of the others hold. `0s`: none is removed.",
+       false, restart});
+  v.duration("reconciliation_interval", d.reconciliation_interval, {0ms, 24h},
+             {"How often our records of calls are compared with each trusted node's; `0s`: only when an operator asks "
+              "(`fedgate audit reconcile`)."});
+  v.path("signing_key_file", d.signing_key_file,
+         {"The key that signs this replica's audit log: Ed25519, PEM, readable by the daemon's user alone. Its folder "
+          "must be writable: `signer.state` and, after a rotation, the new key are kept there. Keep it apart from the "
+          "journal and the database, and out of their backups. Made at the first start where it is missing.",
+          false, restart, "`signer/audit.key` beside the journal's directory"});
+  v.path("witness_key_file", d.witness_key_file,
+         {"The key that signs for peers that we have seen their logs: Ed25519, PEM, the same file on every replica. "
+          "Made at the first start where it is missing.",
+          false, restart, "`witness.key` beside `signing_key_file`"});
+  v.duration("checkpoint_every", d.checkpoint_every, {100ms, 1h},
+             {"How often a checkpoint of the audit log is signed, where it has grown.", false, restart});
+  v.choice(
+      "principals", d.principals,
+      std::array{Choice<audit::Principals>{"clear", audit::Principals::clear},
+                 Choice<audit::Principals>{"hashed", audit::Principals::hashed}},
+      {"How people stand in the trail: by name, or by a keyed hash whose salt is kept in `principals.salts` in the "
+       "journal's directory and can be erased (`fedgate audit erase`). Filters by name work with both.",
+       false, restart});
 }
 template <class V>
 void declare(V& v, Shutdown& d) {

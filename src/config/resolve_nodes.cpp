@@ -61,9 +61,10 @@ Node Resolver::node(const draft::Group<draft::Node>& from) {
   endpoints(from.value, into);
   reads(from.value, into);
   pins(from.value, into);
-  spiffe_id(from.value, into);
+  into.spiffe_id = spiffe_id(from->spiffe_id, "nodes[].spiffe_id");
   crls(from->crl, "nodes[].crl", into.id);
   anchors(from.value, into);
+  intermediates(from.value, into);
   domains(from.value, into);
   return into;
 }

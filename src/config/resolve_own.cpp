@@ -36,6 +36,7 @@ void Resolver::resolve() {
   store();
   limits();
   places_on_disk();
+  signing_keys();
   nodes();
   clients();
   resources();
@@ -49,6 +50,7 @@ void Resolver::own_node() {
   own.name = *from.name;
   own.endpoint = *from.endpoint;
   own.replica = *from.replica;
+  own.spiffe_id = spiffe_id(from.spiffe_id, "node.spiffe_id");
   if (from.endpoint.bound() && !own.endpoint.empty() && !own.endpoint.starts_with("https://")) {
     report_.error(from.endpoint.place, "`node.endpoint` must begin with https://: peers speak mutual TLS only");
   }
@@ -247,11 +249,18 @@ void Resolver::own_certificate(const trust::CertificateFacts& facts, Place place
   };
   if (!facts.server_auth && usage != Usage::client) lacks("serverAuth");
   if (!facts.client_auth && usage != Usage::server) lacks("clientAuth");
-  if (root_.node->id.bound() && std::ranges::find(facts.dns_names, out_.node.id.str()) == facts.dns_names.end()) {
-    report_.error(place, name + " does not hold `node.id` " + out_.node.id.str() + " as a DNS SAN (it holds " +
-                             (facts.dns_names.empty() ? "none" : listed(facts.dns_names)) +
-                             "); peers would refuse it: issue it for that name");
-  }
+  if (!root_.node->id.bound() || names_us(facts)) return;
+  const auto held = [](const std::vector<std::string>& names) { return names.empty() ? "none" : listed(names); };
+  if (!out_.node.spiffe_id.empty())
+    return report_.error(place, name + " does not hold `node.spiffe_id` " + out_.node.spiffe_id +
+                                    " as its one URI SAN (it holds " + held(facts.uris) +
+                                    "); peers would refuse it: issue it for that URI");
+  const bool has_spiffe_id = facts.uris.size() == 1 && facts.uris.front().starts_with("spiffe://");
+  report_.error(place, name + " does not hold `node.id` " + out_.node.id.str() + " as a DNS SAN (it holds " +
+                           held(facts.dns_names) + "); peers would refuse it: issue it for that name" +
+                           (has_spiffe_id ? ", or give `node.spiffe_id` if every peer knows this gateway by " +
+                                                facts.uris.front()
+                                          : ""));
 }
 
 void Resolver::store() {
@@ -302,6 +311,9 @@ void Resolver::limits() {
 void Resolver::places_on_disk() {
   const auto& audit = root_.audit.value;
   out_.audit.journal_max = *audit.journal_max;
+  out_.audit.retention = *audit.retention;
+  out_.audit.principals = *audit.principals;
+  out_.audit.reconciliation_interval = *audit.reconciliation_interval;
   out_.audit.journal = files_.locate(audit.journal, "audit.journal");
   if (!out_.audit.journal.empty()) {
     std::error_code ignored;

@@ -72,18 +72,52 @@ void Resolver::crls(const draft::List<std::string>& files, std::string_view key,
   }
 }
 
-void Resolver::spiffe_id(const draft::Node& from, Node& into) {
-  if (!from.spiffe_id.bound() || from.spiffe_id->empty()) return;
-  if (const auto checked = trust::check_spiffe_id(*from.spiffe_id); !checked)
-    return report_.error(from.spiffe_id.place,
-                         "`nodes[].spiffe_id`: `" + shorten(*from.spiffe_id) + "` is " + checked.error().detail);
-  into.spiffe_id = *from.spiffe_id;
+std::string Resolver::spiffe_id(const draft::Text& from, std::string_view key) {
+  if (!from.bound() || from->empty()) return {};
+  if (const auto checked = trust::check_spiffe_id(*from); !checked) {
+    report_.error(from.place, "`" + std::string(key) + "`: `" + shorten(*from) + "` is " + checked.error().detail);
+    return {};
+  }
+  return *from;
+}
+
+void Resolver::intermediates(const draft::Node& from, Node& into) {
+  for (const auto& path : *from.intermediates) {
+    const auto text = files_.read(path, "nodes[].intermediates", Secrecy::open);
+    if (!text) continue;
+    const auto name = "`nodes[].intermediates`: " + files_.locate(path, "nodes[].intermediates");
+    const auto certificates = certificates_of(*text);
+    if (certificates.empty())
+      report_.error(path.place, name + " holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
+    for (const auto& pem : certificates) {
+      const auto facts = trust::certificate_facts(pem);
+      if (!facts) {
+        report_.error(path.place, name + ": " + facts.error().detail);
+      } else if (!facts->is_ca || facts->self_signed) {
+        report_.error(path.place, name + (facts->is_ca ? " is a root (" : " is not a CA certificate (") +
+                                      facts->subject + "); an intermediate is a CA that another CA has certified");
+      } else {
+        if (const auto flaws = trust::flaws_of_intermediate(pem))
+          for (const auto& flaw : *flaws)
+            report_.error(path.place, name + ": " + flaw.detail + " (" + std::string(flaw.id()) + ", docs/trust.md)");
+        if (clock_.wall() >= facts->not_after)
+          report_.warning(path.place, name + " expired on " + date_text(facts->not_after) +
+                                          "; certificates that need it are refused until it is replaced");
+        into.intermediates.push_back(pem);
+      }
+    }
+  }
+}
+
+bool Resolver::names_us(const trust::CertificateFacts& facts) const {
+  if (!out_.node.spiffe_id.empty()) return facts.uris == std::vector{out_.node.spiffe_id};
+  return std::ranges::find(facts.dns_names, out_.node.id.str()) != facts.dns_names.end();
 }
 
 void Resolver::own_flaws(const trust::CertificateFacts& facts, const std::string& pem, Place place,
                          std::string_view key) {
   using trust::Reason;
-  if (facts.is_ca || std::ranges::find(facts.dns_names, out_.node.id.str()) == facts.dns_names.end()) return;
+  if (facts.is_ca || !names_us(facts)) return;
   // The usages of each direction are checked by themselves.
   const auto flaws = trust::flaws_of_leaf(pem, trust::Presented::by_server);
   if (!flaws) return;

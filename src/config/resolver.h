@@ -35,13 +35,17 @@ class Resolver {
   void tls();
   void expiry_warnings();
   void crls(const draft::List<std::string>& files, std::string_view key, const NodeId& node);
-  void spiffe_id(const draft::Node& from, Node& into);
+  /// What is given, where it can be one; else empty.
+  std::string spiffe_id(const draft::Text& from, std::string_view key);
   /// What a peer's fedgate would refuse and no message above has said.
   void own_flaws(const trust::CertificateFacts& facts, const std::string& pem, Place place, std::string_view key);
   void trust();
   void store();
   void limits();
   void places_on_disk();
+  void signing_keys();
+  /// A key that signs checkpoints, where there is one already.
+  void judge_signing_key(const std::string& path, Place place, std::string_view key);
   void nodes();
   Node node(const draft::Group<draft::Node>& from);
   void endpoints(const draft::Node& from, Node& into);
@@ -49,6 +53,7 @@ class Resolver {
   void pins(const draft::Node& from, Node& into);
   void anchors(const draft::Node& from, Node& into);
   void anchor(const draft::Node& from, const draft::Text& path, const std::string& pem, Node& into);
+  void intermediates(const draft::Node& from, Node& into);
   void domains(const draft::Node& from, Node& into);
   void clients();
   void resources();
@@ -63,6 +68,8 @@ class Resolver {
                                                              TlsFiles& into);
   enum class Usage : std::uint8_t { both, server, client };
   void own_certificate(const trust::CertificateFacts& facts, Place place, std::string_view key, Usage usage);
+  /// Whether it holds a name by which peers know this gateway.
+  [[nodiscard]] bool names_us(const trust::CertificateFacts& facts) const;
   void validity(const trust::CertificateFacts& facts, Place place, std::string_view key);
   [[nodiscard]] bool ours(const PrincipalId& principal) const;
   std::string address(const draft::Text& from, std::string_view key);

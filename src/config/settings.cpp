@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/settings.h"
 
+#include <filesystem>
+
 namespace fedgate::config {
+
+std::string default_signing_key(const std::string& journal) {
+  return (std::filesystem::path(journal).parent_path() / "signer" / "audit.key").string();
+}
+
+std::string default_witness_key(const std::string& signing_key) {
+  return (std::filesystem::path(signing_key).parent_path() / "witness.key").string();
+}
+
 std::vector<std::string> needs_restart(const Settings& running, const Settings& next) {
   std::vector<std::string> changed;
   const auto compare = [&](bool same, const char* key) {
@@ -25,6 +36,11 @@ std::vector<std::string> needs_restart(const Settings& running, const Settings& 
   compare(running.server_limits.connections == next.server_limits.connections, "limits.connections");
   compare(running.audit.journal == next.audit.journal, "audit.journal");
   compare(running.audit.journal_max == next.audit.journal_max, "audit.journal_max");
+  compare(running.audit.retention == next.audit.retention, "audit.retention");
+  compare(running.audit.signing_key_file == next.audit.signing_key_file, "audit.signing_key_file");
+  compare(running.audit.witness_key_file == next.audit.witness_key_file, "audit.witness_key_file");
+  compare(running.audit.checkpoint_every == next.audit.checkpoint_every, "audit.checkpoint_every");
+  compare(running.audit.principals == next.audit.principals, "audit.principals");
   compare(running.shutdown.announce == next.shutdown.announce, "shutdown.announce");
   compare(running.shutdown.drain == next.shutdown.drain, "shutdown.drain");
   compare(running.log.format == next.log.format, "log.format");

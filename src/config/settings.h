@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "adapters/resource.h"
+#include "audit/journal.h"
+#include "audit/principal_salts.h"
 #include "base/log.h"
 #include "fedgate/node.h"
 #include "fedgate/trust_messages.h"
@@ -30,6 +32,7 @@ struct OwnNode {
   NodeId id;
   std::string name;
   std::string endpoint;                   ///< `https://…`, what peers are told; may be empty
+  std::string spiffe_id;                  ///< by which peers know us; empty: by the DNS name `id`
   std::vector<Domain> principal_domains;  ///< default: the node id itself
   std::string replica = "a";
 };
@@ -74,6 +77,12 @@ struct Settings {
   struct Audit {
     std::string journal;  ///< directory
     std::uint64_t journal_max = 10ULL << 30;
+    std::chrono::milliseconds retention{std::chrono::hours(24 * 400)};         ///< 0: for ever
+    std::chrono::milliseconds reconciliation_interval{std::chrono::hours(1)};  ///< 0: never by itself
+    std::string signing_key_file;  ///< signs this replica's log; empty: signer/audit.key beside the journal
+    std::string witness_key_file;  ///< signs for others' logs; empty: witness.key beside that
+    std::chrono::milliseconds checkpoint_every{5000};
+    audit::Principals principals = audit::Principals::clear;
   } audit;
   struct Shutdown {
     std::chrono::milliseconds announce{5000};
@@ -81,6 +90,10 @@ struct Settings {
   } shutdown;
   log::Options log;
 };
+
+/// Where the keys are that sign checkpoints, when the configuration does not say.
+std::string default_signing_key(const std::string& journal);
+std::string default_witness_key(const std::string& signing_key);
 
 /// What changed between two that cannot take effect without a restart: dotted keys, for a clear message.
 std::vector<std::string> needs_restart(const Settings& running, const Settings& next);

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "audit/signing_key.h"
+#include "base/entropy.h"
 #include "base/hash.h"
 #include "config/new_file.h"
 #include "trust/dev_pki.h"
@@ -46,7 +48,9 @@ trust: { enrolment: invites@ANCHORS@ }
 store: { url: "sqlite:state/fedgate.db", migrate: auto }
 
 # The audit trail is written here before an answer leaves. Keep it on a local disk.
-audit: { journal: state/journal, journal_max: 10GiB }
+# signer/audit.key signs it and signer/witness.key signs what we have seen of others' trails: keep that folder apart from state/, and out of the
+# backups of it, so that an old copy of the trail can be told from the newest. `signer.state` is kept there, too.
+audit: { journal: state/journal, journal_max: 10GiB, signing_key_file: signer/audit.key, witness_key_file: signer/witness.key, checkpoint_every: 5s }
 
 # Calls per hour for each peer that has no rate of its own.
 node_defaults: { rate_limit_per_hour: 10000 }
@@ -183,13 +187,15 @@ Result<Starter> make_starter(const StarterOptions& options, const Clock& clock) 
     if (!pki) return fail(std::move(pki.error()));
     for (auto& file : *pki) files.push_back(std::move(file));
   }
+  for (const char* name : {"/signer/audit.key", "/signer/witness.key"})
+    files.push_back({directory + name, audit::make_signing_key(system_entropy()), 0600});
   for (const auto& file : files) {
     if (std::filesystem::exists(std::filesystem::symlink_status(file.path, problem))) {
       return fail(Code::conflict,
                   file.path + " exists already, and init overwrites nothing; choose another directory or remove it");
     }
   }
-  for (const char* name : {"", "/tls", "/anchors", "/tokens", "/state"}) {
+  for (const char* name : {"", "/tls", "/signer", "/anchors", "/tokens", "/state"}) {
     if (auto made = make_directory(directory + name); !made) return fail(std::move(made.error()));
   }
   Starter starter;

@@ -73,6 +73,12 @@ Task<> BundleExchange::round(DeadlineWheel& wheel, PeerClient& peers, std::size_
   if (lane == 0) {
     auto looked = co_await parts_.pool.run([this] { return look(); });
     if (!looked) parts_.log.warning("bundles cannot be read", {{"detail", looked.error().detail}});
+    const auto seen = seen_.load();
+    const bool stated = !seen->own || states_log_keys(seen->own->value, *parts_.own.load());
+    if (!stated) {
+      auto done = co_await parts_.pool.run([this] { return state_log_keys(); });
+      if (!done) parts_.log.warning("our log's keys are not in our bundle", {{"detail", done.error().detail}});
+    }
   }
   const auto table = parts_.registry.table().load();
   for (std::size_t i = lane; i < table->all().size(); i += lanes) {
@@ -180,7 +186,7 @@ Task<Result<BundleExchange::Fetched>> BundleExchange::fetch(PeerClient& peers, c
 Result<trust::BundleJudgement> BundleExchange::judge(const Node& node, const Fetched& fetched) {
   trust::BundleCase from;
   from.row = node;
-  from.own = own_claims();
+  from.own = claims_of(*parts_.own.load());
   from.nodes = parts_.registry.table().load()->all();
   from.nonce = fetched.nonce;
   from.leaf = fetched.peer.certificate;

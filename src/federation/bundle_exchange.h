@@ -13,18 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "audit/acts.h"
-#include "audit/journal.h"
 #include "base/deadline.h"
-#include "base/entropy.h"
-#include "base/log.h"
-#include "base/snapshot.h"
 #include "base/task.h"
-#include "base/worker_pool.h"
-#include "federation/own_trust.h"
 #include "federation/peer_client.h"
+#include "federation/peer_log_keys.h"
+#include "federation/trust_surroundings.h"
 #include "fedgate/rotation.h"
-#include "nodes/registry.h"
 #include "store/rotation_records.h"
 #include "store/trust_records.h"
 #include "trust/rotation_rules.h"
@@ -53,16 +47,8 @@ class BundleExchange {
  public:
   static constexpr std::size_t lanes = 4;  ///< nodes that are asked at a time
 
-  struct Parts {
-    store::Store& store;
-    nodes::Registry& registry;
-    audit::Acts& acts;
-    audit::Journal& journal;
-    const Snapshot<OwnTrust>& own;
-    WorkerPool& pool;
-    const Clock& clock;
-    const Entropy& entropy;
-    const log::Logger& log;
+  struct Parts : TrustSurroundings {
+    PeerLogKeys& log_keys;  ///< kept as the bundles that count say
     ExchangePace pace;
   };
   explicit BundleExchange(Parts parts);
@@ -83,6 +69,8 @@ class BundleExchange {
   // For the peers listener.
   /// Our newest bundle; nothing before there is one. Any thread.
   [[nodiscard]] std::optional<wire::BundleMark> published() const;
+  /// The witness key in it.
+  [[nodiscard]] std::optional<std::string> own_witness_key() const;
   /// The answer to `trust/bundle`.
   Task<Result<std::string>> serve(NodeId reader, std::string nonce);
   /// Takes what a peer has sent to `trust/ack`.
@@ -94,6 +82,9 @@ class BundleExchange {
 
   /// Reads what is recorded: other replicas and operators change it too. Blocking.
   Result<void> look();
+  /// Our next bundle where the keys that sign our log are not in it. Nothing else in it changes; what else the
+  /// configuration says waits for announce(). Blocking.
+  Result<void> state_log_keys();
   /// Asks every node of this lane in turn, until it is cancelled. On worker 0.
   Task<> run(DeadlineWheel& wheel, PeerClient& peers, std::size_t lane);
 
@@ -137,9 +128,9 @@ class BundleExchange {
   [[nodiscard]] std::vector<NodeId> without_acknowledgement(const Seen& seen) const;
   Result<Rotation> rotation(const Seen& seen) const;
   Result<std::vector<store::CrossCertificate>> read_crosses(const std::string& who, const std::string& pem) const;
+  Result<void> read_log_keys(const std::map<NodeId, store::BundleHead>& heads);
   Result<Rotation> announce_blocking(const std::vector<store::CrossCertificate>& crosses);
   Result<void> check_retirable(const Sha256& anchor, const StatedBundle& bundle) const;
-  [[nodiscard]] Bundle own_claims() const;
 
   Parts parts_;
   store::TrustRecords records_;

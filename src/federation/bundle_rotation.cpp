@@ -56,6 +56,7 @@ Result<void> BundleExchange::look() {
       next->own = std::move(*parsed);
     }
   }
+  if (auto read = read_log_keys(next->heads); !read) return read;
   const auto crosses = rotations_.cross_certificates();
   if (!crosses) return fail(crosses.error());
   for (const auto& one : *crosses) next->cross_certificates.push_back(one.pem);
@@ -81,10 +82,41 @@ Result<void> BundleExchange::look() {
   return {};
 }
 
+/// With `looking_` held.
+Result<void> BundleExchange::read_log_keys(const std::map<NodeId, store::BundleHead>& heads) {
+  const auto before = parts_.log_keys.table();
+  PeerLogKeys::Table table;
+  for (const auto& [node, head] : heads) {
+    const auto known = before->find(node);
+    if (known != before->end() && known->second.bundle == head.sha256) {
+      table.insert(*known);
+      continue;
+    }
+    const auto record = records_.newest_bundle(node);
+    if (!record) return fail(record.error());
+    const auto bundle = wire::parse_bundle(*record ? (*record)->text : std::string());
+    // One of a version that is not known here any more: its node is as if it had none.
+    if (bundle) table.emplace(node, keys_in(*bundle));
+  }
+  parts_.log_keys.publish(std::move(table));
+  return {};
+}
+
+Result<void> BundleExchange::state_log_keys() {
+  const auto bundle = bundle_with_log_keys(records_, *parts_.own.load(), parts_.clock.wall());
+  if (!bundle) return fail(bundle.error());
+  return look();
+}
+
 std::optional<wire::BundleMark> BundleExchange::published() const {
   const auto seen = seen_.load();
   if (!seen->own) return std::nullopt;
   return wire::BundleMark{seen->own->value.seq, seen->own->sha256};
+}
+
+std::optional<std::string> BundleExchange::own_witness_key() const {
+  const auto seen = seen_.load();
+  return seen->own ? std::optional(seen->own->value.witness_vkey) : std::nullopt;
 }
 
 BundleState BundleExchange::state(const NodeId& node) const {
@@ -118,15 +150,6 @@ std::vector<std::string> BundleExchange::attention() const {
     if (!contact.waits.empty() && !contact.candidate && list.size() < most)
       list.push_back("the anchors of " + node.str() + " wait for " + contact.waits);
   return list;
-}
-
-Bundle BundleExchange::own_claims() const {
-  const auto own = parts_.own.load();
-  Bundle claims;
-  claims.node = own->id;
-  claims.principal_domains = own->principal_domains;
-  claims.anchors = own->anchors;
-  return claims;
 }
 
 std::vector<NodeId> BundleExchange::without_acknowledgement(const Seen& seen) const {
@@ -184,7 +207,7 @@ Result<BundleExchange::Rotation> BundleExchange::announce_blocking(
     if (auto parsed = wire::parse_bundle((*before)->text)) known = std::move(parsed->value.anchors);
   for (const auto& one : crosses)
     if (auto put = rotations_.put_cross_certificate(one); !put) return fail(put.error());
-  const auto bundle = own_bundle(records_, *own, now);
+  const auto bundle = own_bundle(records_, *own, now, WitnessKey::ours);
   if (!bundle) return fail(bundle.error());
   if (auto looked = look(); !looked) return fail(looked.error());
   const auto seen = seen_.load();

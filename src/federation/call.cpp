@@ -60,6 +60,7 @@ AuditEvent audit_event(const Call& call, Phase phase, WallTime now) {
   event.request_bytes = invocation.request_bytes;
   event.call_hash = call.call_hash;
   event.counterparty = call.outcome.counterparty;
+  event.counterparty_checkpoint = call.seen_checkpoint;
   if (phase == Phase::outcome) {
     event.effect = call.outcome.effect;
     if (call.outcome.error) {

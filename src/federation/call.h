@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "base/task.h"
 #include "fedgate/audit_event.h"
+#include "fedgate/checkpoint.h"
 #include "fedgate/invocation.h"
 #include "fedgate/outcome.h"
 #include "net/http_message.h"
@@ -31,6 +32,7 @@ struct Call {
   std::string peer_key;                  ///< hex SHA-256 of the counterparty's key, once it is known
   std::string protocol;                  ///< of the adapter
   std::string result = "null";           ///< JSON text, where the outcome is good
+  std::optional<MentionedHead> seen_checkpoint;  ///< the newest of the counterparty's log, as it mentions it
   std::optional<LeafReference> receipt;  ///< our own outcome's leaf, once it is durable
   std::string_view limit;                ///< the limit of ours that refused it, empty: none
   std::chrono::seconds retry_after{0};   ///< where a limit refused it

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "fedgate/levels.h"
 #include "wire/call.h"
+#include "wire/witness_text.h"
 
 namespace fedgate::federation {
 
@@ -65,6 +66,7 @@ Inbound::Inbound(const Surroundings& around, net::HttpClient& upstreams)
       nodes_(around.nodes),
       rules_(around.rules),
       resources_(around.resources),
+      own_head_(around.own_head),
       metrics_(around.metrics) {}
 
 Inbound::~Inbound() = default;
@@ -161,6 +163,12 @@ Result<void> Inbound::read_headers(Call& call, const net::Request& request) {
       return fail(Code::identity_mismatch, "the audit leaf is in a log of another node: " + parsed->log);
     }
     call.outcome.counterparty = std::move(*parsed);
+  }
+  if (const auto head = request.headers.find(wire::header::checkpoint)) {
+    auto parsed = wire::parse_head_header(*head);
+    if (!parsed) return fail(parsed.error());
+    // A hint: one of somebody else's log says nothing.
+    if (parsed->log.starts_with(invocation.origin.str() + "/")) call.seen_checkpoint = std::move(*parsed);
   }
   if (request.headers.find(wire::header::idempotency_key)) {
     return fail(Code::bad_request, "Idempotency-Key is not supported yet");
@@ -328,6 +336,7 @@ void Inbound::answer(Call& call, net::Response& response) {
   response.headers.add(wire::header::correlation_id, id);
   response.headers.add(wire::header::server_timing, wire::timing_header(call.outcome.timing));
   if (call.receipt) response.headers.add(wire::header::audit_leaf, wire::leaf_header(*call.receipt));
+  if (const auto& head = own_head_.get(); !head->empty()) response.headers.add(wire::header::checkpoint, *head);
   if (call.outcome.ok()) {
     wire::InvokeAnswer answer;
     answer.node = around_.own_id;

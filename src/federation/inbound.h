@@ -47,6 +47,7 @@ class Inbound {
   Snapshot<nodes::NodeTable>::Reader nodes_;
   Snapshot<policy::Rules>::Reader rules_;
   Snapshot<adapters::ResourceTable>::Reader resources_;
+  Snapshot<std::string>::Reader own_head_;
   std::shared_ptr<Adapters> adapters_;
   json::Parser parser_;
   CallMetrics metrics_;

@@ -30,13 +30,15 @@ Result<std::chrono::milliseconds> timeout_of(const net::Request& request, std::c
 
 }  // namespace
 
-Outbound::Outbound(const Surroundings& around, PeerClient& peers)
+Outbound::Outbound(const Surroundings& around, PeerClient& peers, Verifier& verifier)
     : around_(around),
       peers_(peers),
+      verifier_(verifier),
       options_(around.options),
       nodes_(around.nodes),
       routes_(around.routes),
       rules_(around.rules),
+      own_head_(around.own_head),
       metrics_(around.metrics) {}
 
 Task<> Outbound::invoke(const Caller& caller, const net::Request& request, net::Response& response) {
@@ -57,11 +59,8 @@ Task<> Outbound::invoke(const Caller& caller, const net::Request& request, net::
 
 Call Outbound::open(const Caller& caller, const net::Request& request) const {
   Call call;
-  std::array<std::uint8_t, 26> random{};
-  around_.entropy.fill(random);
   std::array<std::uint8_t, 10> id{};
-  std::copy_n(random.begin(), id.size(), id.begin());
-  call.call_nonce.assign(random.begin() + id.size(), random.end());
+  around_.entropy.fill(id);
   Invocation& invocation = call.invocation;
   invocation.correlation_id = CorrelationId::make(around_.clock.wall(), id);
   invocation.direction = Direction::out;
@@ -126,6 +125,8 @@ Task<> Outbound::carry(Call& call, const Caller& caller, const net::Request& req
   }
   call.invocation.target = route->node;
   call.access = route->access;
+  call.call_nonce = around_.salts.call_nonce(call.invocation.principal.view(), call.invocation.correlation_id,
+                                             call.invocation.attempt);
   seal(call, parser_);
   const auto nodes = nodes_.get();
   const Node* node = nodes->find(route->node);
@@ -156,15 +157,26 @@ Task<> Outbound::send(Call& call, const Route& route) {
     }
     intent = std::move(*durable);
   }
+  // The first call finds out whether the two gateways believe each other at all: nothing of it is sent before.
+  if (!verifier_.verified(route.node)) {
+    auto settled = co_await verifier_.settle(route.node, call.invocation.deadline);
+    if (!settled) {
+      call.outcome.error = why_no_answer(route.node, settled.error());
+      call.outcome.decided_by = DecidedBy::origin;
+      co_return;
+    }
+  }
   // From here a cancellation leaves it open whether the target acted.
   call.outcome.effect = Effect::unknown;
   const SteadyTime sent_at = around_.clock.steady();
-  PeerClient::Reply reply = co_await peers_.invoke(route, call.invocation, call.call_nonce, intent);
+  const auto own_head = own_head_.get();
+  PeerClient::Reply reply = co_await peers_.invoke(route, call.invocation, call.call_nonce, intent, *own_head);
   const auto round_trip = std::chrono::duration_cast<std::chrono::microseconds>(around_.clock.steady() - sent_at);
   call.outcome.timing.target = std::min(reply.timing.target, round_trip);
   call.outcome.timing.upstream = std::min(reply.timing.upstream, call.outcome.timing.target);
   call.outcome.timing.network = round_trip - call.outcome.timing.target;
   call.outcome.counterparty = std::move(reply.leaf);
+  call.seen_checkpoint = std::move(reply.head);
   call.outcome.response_bytes = reply.bytes;
   call.retry_after = reply.retry_after;
   if (reply.peer) call.peer_key = to_hex(reply.peer->public_key);

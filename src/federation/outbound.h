@@ -9,6 +9,7 @@
 #include "federation/call.h"
 #include "federation/peer_client.h"
 #include "federation/surroundings.h"
+#include "federation/verifier.h"
 #include "fedgate/principal.h"
 #include "net/http_message.h"
 
@@ -16,7 +17,7 @@ namespace fedgate::federation {
 
 class Outbound {
  public:
-  Outbound(const Surroundings& around, PeerClient& peers);
+  Outbound(const Surroundings& around, PeerClient& peers, Verifier& verifier);
 
   /// Carries the call and fills `response`. Cancelled when the client leaves; even then the outcome is recorded
   /// before this returns.
@@ -33,10 +34,12 @@ class Outbound {
 
   const Surroundings& around_;
   PeerClient& peers_;
+  Verifier& verifier_;
   Snapshot<CallOptions>::Reader options_;
   Snapshot<nodes::NodeTable>::Reader nodes_;
   Snapshot<routing::StaticRoutes>::Reader routes_;
   Snapshot<policy::Rules>::Reader rules_;
+  Snapshot<std::string>::Reader own_head_;
   json::Parser parser_;
   CallMetrics metrics_;
 };

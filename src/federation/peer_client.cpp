@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "net/address.h"
+#include "wire/witness_text.h"
 
 namespace fedgate::federation {
 
@@ -55,7 +56,8 @@ Result<net::Destination> PeerClient::make_destination(const Route& route) {
 }
 
 Task<PeerClient::Reply> PeerClient::invoke(const Route& route, const Invocation& invocation,
-                                           std::string_view call_nonce, const std::optional<LeafReference>& intent) {
+                                           std::string_view call_nonce, const std::optional<LeafReference>& intent,
+                                           std::string_view own_head) {
   Reply reply;
   auto to = destination(route);
   if (!to) {
@@ -77,6 +79,7 @@ Task<PeerClient::Reply> PeerClient::invoke(const Route& route, const Invocation&
   request.headers.add(wire::header::via, wire::via_header(invocation.via));
   request.headers.add(wire::header::call_nonce, to_base64url(call_nonce));
   if (intent) request.headers.add(wire::header::audit_leaf, wire::leaf_header(*intent));
+  if (!own_head.empty()) request.headers.add(wire::header::checkpoint, own_head);
   if (!invocation.idempotency_key.empty())
     request.headers.add(wire::header::idempotency_key, invocation.idempotency_key);
   if (!invocation.traceparent.empty()) request.headers.add(wire::header::traceparent, invocation.traceparent);
@@ -130,6 +133,10 @@ void PeerClient::read(const net::Response& response, const NodeId& node, Reply& 
     auto parsed = wire::parse_leaf_header(*leaf);
     // A log belongs to exactly one node; a leaf in somebody else's log proves nothing.
     if (parsed && parsed->log.starts_with(node.str() + "/")) reply.leaf = std::move(*parsed);
+  }
+  if (const auto head = response.headers.find(wire::header::checkpoint)) {
+    auto parsed = wire::parse_head_header(*head);
+    if (parsed && parsed->log.starts_with(node.str() + "/")) reply.head = std::move(*parsed);
   }
   if (const auto after = response.headers.find("Retry-After")) {
     std::uint32_t seconds = 0;

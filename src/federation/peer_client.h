@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/task.h"
+#include "fedgate/checkpoint.h"
 #include "fedgate/invocation.h"
 #include "fedgate/outcome.h"
 #include "fedgate/principal.h"
@@ -30,6 +31,7 @@ class PeerClient {
     std::optional<PeerIdentity> peer;
     Timing timing;                      ///< target and upstream, as the peer states them
     std::optional<LeafReference> leaf;  ///< the peer's leaf for this call, as it states it
+    std::optional<MentionedHead> head;  ///< its newest checkpoint, as it mentions it
     std::size_t bytes = 0;
     std::chrono::seconds retry_after{0};
   };
@@ -38,9 +40,10 @@ class PeerClient {
   PeerClient(Worker& worker, net::ClientLimits limits, std::function<std::shared_ptr<net::TlsContext>()> tls,
              const log::Logger& log, Metrics& metrics);
 
-  /// Sends the call, within its deadline. `intent`: our leaf of it, where there is one.
+  /// Sends the call, within its deadline. `intent`: our leaf of it, where there is one; `own_head`: the header
+  /// Fedgate-Checkpoint, empty: none.
   Task<Reply> invoke(const Route& route, const Invocation& invocation, std::string_view call_nonce,
-                     const std::optional<LeafReference>& intent);
+                     const std::optional<LeafReference>& intent, std::string_view own_head);
   /// Any other request, as it comes back.
   Task<Result<net::Response>> ask(const Route& route, net::Request request, SteadyTime deadline);
   struct Introduced {

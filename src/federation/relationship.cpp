@@ -12,15 +12,6 @@ namespace fedgate::federation {
 
 namespace {
 
-std::string next_of_trusted(const Relationship& of) {
-  const auto name = of.node.str();
-  if (!of.enabled) return "you: it is trusted but disabled; `fedgate nodes enable " + name + "`";
-  if (!of.verification) return "you: `fedgate trust verify " + name + "`";
-  if (of.verification->good) return "nobody: both sides trust each other";
-  return "operator of " + name + ": we could not verify it (" + of.verification->detail + "). `fedgate nodes check " +
-         name + "` tells what to ask of them; then `fedgate trust verify " + name + "`";
-}
-
 std::string next_of_pending(const Relationship& of) {
   const auto name = of.node.str();
   const auto& newest = of.candidates.front();
@@ -35,7 +26,7 @@ std::string next_of_pending(const Relationship& of) {
 
 std::string next_step(const Relationship& of, WallTime now) {
   const auto name = of.node.str();
-  if (of.level == TrustLevel::trusted && of.candidates.empty()) return next_of_trusted(of);
+  if (of.level == TrustLevel::trusted && of.candidates.empty()) return next_of_trusted(*of.row, of.verification);
   if (!of.candidates.empty()) return next_of_pending(of);
   const auto open = std::ranges::find_if(of.invites, [&](const Invite& one) { return one.expires_at > now; });
   if (open != of.invites.end())
@@ -74,10 +65,7 @@ std::vector<Relationship> TrustDesk::relationships(const Records& records) const
     for (const auto& invite : records.invites)
       if (invite.node == name) one.invites.push_back(invite);
     if (!one.candidates.empty() && one.level == TrustLevel::untrusted) one.level = TrustLevel::pending;
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto known = verifications_.find(name); known != verifications_.end()) one.verification = known->second;
-    }
+    one.verification = parts_.verifications.of(name);
     one.next = next_step(one, now);
     all.push_back(std::move(one));
   }
@@ -101,8 +89,10 @@ void TrustDesk::remember(const Records& records) {
 }
 
 std::vector<std::string> TrustDesk::attention() const {
+  auto list = parts_.verifications.attention();
   const std::lock_guard lock(mutex_);
-  return attention_;
+  list.insert(list.begin(), attention_.begin(), attention_.end());
+  return list;
 }
 
 bool TrustDesk::open() const {

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 #include <vector>
 
 #include "adapters/resource.h"
 #include "audit/journal.h"
+#include "audit/principal_salts.h"
 #include "base/entropy.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -48,6 +50,8 @@ struct Surroundings {
   SeenCalls& seen;
   RefusalFloods& floods;
   audit::Journal& journal;
+  audit::PrincipalSalts& salts;
+  const Snapshot<std::string>& own_head;  ///< the header Fedgate-Checkpoint, made once a checkpoint; empty: none yet
 };
 
 }  // namespace fedgate::federation

@@ -131,7 +131,7 @@ Task<Result<Relationship>> TrustDesk::ask(Worker& worker, std::string who, std::
       return look();
     });
     if (!forgotten) co_return fail(forgotten.error());
-    parts_.verify_later(concluded->node);
+    parts_.verifications.soon(concluded->node);
   } else {
     parts_.metrics.trust_establishment("pending").Increment();
   }

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/hash.h"
+#include "trust/enrolment.h"
 #include "trust/invite.h"
 #include "trust/pairing.h"
 #include "wire/bundle_text.h"
@@ -20,12 +22,32 @@ nodes::Credentials credentials_of(const Bundle& bundle) {
           .principal_domains = bundle.principal_domains};
 }
 
-/// Blocking. The registry checks that nothing in the bundle is another's.
-Result<Node> install_blocking(nodes::Registry& registry, const Candidate& candidate, bool reinstate) {
+/// Whether the configuration that defines this node says already what the bundle asks for: then its record is all that
+/// is missing.
+bool is_configured(const Node& row, const Bundle& bundle) {
+  if (row.source != NodeSource::configuration || row.trust_level != TrustLevel::trusted) return false;
+  std::set<Sha256> configured;
+  for (const auto& pem : row.trust_anchors)
+    if (const auto hash = trust::pem_sha256(pem)) configured.insert(*hash);
+  return std::ranges::all_of(bundle.anchors, [&](const std::string& pem) {
+    const auto hash = trust::pem_sha256(pem);
+    return hash && configured.contains(*hash);
+  });
+}
+
+/// Blocking. The registry checks that no name in the bundle is another's; its anchors may have become so since the
+/// candidate was admitted.
+Result<Node> install_blocking(nodes::Registry& registry, const OwnTrust& own, const Candidate& candidate,
+                              bool reinstate) {
   auto bundle = wire::parse_bundle(candidate.bundle.text);
   if (!bundle) return fail(bundle.error());
   auto credentials = credentials_of(bundle->value);
-  if (registry.table().load()->find(candidate.node) != nullptr)
+  const auto table = registry.table().load();
+  const Node* row = table->find(candidate.node);
+  if (row != nullptr && is_configured(*row, bundle->value)) return *row;
+  if (auto checked = trust::takes_nothing_of_others(bundle->value, claims_of(own), table->all()); !checked)
+    return fail(Code::conflict, candidate.node.str() + ": " + checked.error().detail);
+  if (row != nullptr)
     return registry.change(
         candidate.node.view(),
         {.trust_level = TrustLevel::trusted, .credentials = std::move(credentials), .reinstate = reinstate});
@@ -39,9 +61,6 @@ Result<Node> install_blocking(nodes::Registry& registry, const Candidate& candid
   node.trust_level = TrustLevel::trusted;
   return registry.add(std::move(node));
 }
-
-constexpr std::chrono::milliseconds verification_pauses[] = {std::chrono::milliseconds(100), std::chrono::seconds(1),
-                                                             std::chrono::seconds(5), std::chrono::seconds(30)};
 
 }  // namespace
 
@@ -163,7 +182,7 @@ Task<Result<void>> TrustDesk::install(std::string who, std::string reason, Candi
                                             .reason = std::move(reason)});
   if (!intent) co_return fail(intent.error());
   auto installed = co_await parts_.pool.run([&]() -> Result<void> {
-    auto node = install_blocking(parts_.registry, candidate, reinstate);
+    auto node = install_blocking(parts_.registry, *parts_.own.load(), candidate, reinstate);
     if (!node) return fail(node.error());
     const auto bundle = wire::parse_bundle(candidate.bundle.text);
     if (!bundle) return fail(bundle.error());
@@ -178,7 +197,7 @@ Task<Result<void>> TrustDesk::install(std::string who, std::string reason, Candi
   if (!ended) co_return fail(ended.error().in("it is trusted now, but how that ended could not be recorded"));
   parts_.log.info("a node is trusted", {{"node", candidate.node.view()}});
   parts_.metrics.trust_establishment("trusted").Increment();
-  parts_.verify_later(candidate.node);
+  parts_.verifications.soon(candidate.node);
   co_return installed;
 }
 
@@ -204,7 +223,7 @@ Task<Result<Relationship>> TrustDesk::approve(std::string who, NodeId node, std:
     auto ended = co_await parts_.acts.end(std::move(*intent), changed);
     if (!changed) co_return fail(changed.error());
     if (!ended) co_return fail(ended.error());
-    parts_.verify_later(node);
+    parts_.verifications.soon(node);
     co_return co_await show(node);
   }
   for (std::size_t i = 0; i < known->candidates.size(); ++i) {
@@ -249,7 +268,13 @@ Task<Result<Relationship>> TrustDesk::cancel(std::string who, NodeId node) {
 }
 
 Task<Result<TrustLevel>> TrustDesk::admit(Candidate candidate, bool decided, bool known) {
-  if (known) co_return TrustLevel::trusted;
+  if (known) {
+    // The dialogue began with what counted then.
+    const auto table = parts_.registry.table().load();
+    const Node* row = table->find(candidate.node);
+    if (row != nullptr && row->trust_level == TrustLevel::trusted) co_return TrustLevel::trusted;
+    co_return fail(Code::forbidden, candidate.node.str() + " was cut off while it enrolled");
+  }
   auto stored = co_await store(candidate);
   if (!stored) co_return fail(stored.error());
   if (!decided) {
@@ -282,55 +307,10 @@ Task<> TrustDesk::record_refusal(std::string node, std::string remote, Error why
 }
 
 Task<Result<Relationship>> TrustDesk::verify(PeerClient& peers, NodeId node) {
-  const auto table = parts_.registry.table().load();
-  const Node* row = table->find(node);
-  if (row == nullptr) co_return fail(Code::node_not_found, "no node " + node.str());
-  if (row->endpoints.empty())
-    co_return fail(Code::conflict,
-                   node.str() + " has no endpoint: it only calls us, and its calls show whether it trusts us");
-  Route route;
-  route.node = node;
-  route.endpoint = row->endpoints.front();
-  net::Request request;
-  request.method = "POST";
-  request.target = "/api/v2/federation/verify";
-  request.headers.add("Content-Type", "application/json");
-  request.body = nlohmann::json{{"node_id", parts_.own.load()->id.str()}}.dump();
-  constexpr auto patience = std::chrono::seconds(5);
-  auto answer = co_await peers.ask(route, std::move(request), parts_.clock.steady() + patience);
-  Verification seen{.at = parts_.clock.wall(), .good = false, .detail = {}};
-  if (!answer && answer.error().code == Code::peer_refused) {
-    // One alert stands for every reason.
-    seen.detail = "it refuses our certificate: it does not trust us, not yet or not any more; its own log says why";
-  } else if (!answer) {
-    seen.detail = answer.error().detail;
-  } else if (auto body = json::parse(answer->body);
-             !body || answer->status != 200 || !body->is_object() ||
-             body->value("you", nlohmann::json()) != parts_.own.load()->id.str()) {
-    seen.detail = "it answers " + std::to_string(answer->status) + " to /verify";
-  } else {
-    seen.good = true;
-    seen.detail = "it sees us as " + parts_.own.load()->id.str() + ", trusted";
-  }
-  parts_.metrics.trust_establishment(seen.good ? "verified" : "not_verified").Increment();
-  {
-    const std::lock_guard lock(mutex_);
-    verifications_.insert_or_assign(node, seen);
-  }
+  auto seen = co_await parts_.verifications.verify(peers, node, Verifications::Connection::its_own,
+                                                   parts_.clock.steady() + Verifications::patience);
+  if (!seen) co_return fail(seen.error());
   co_return co_await show(node);
-}
-
-Task<> TrustDesk::verify_until_good(DeadlineWheel& wheel, PeerClient& peers, NodeId node) {
-  // The other side may be a moment behind: it decides when our answer has reached it.
-  for (const auto pause : verification_pauses) {
-    try {
-      co_await sleep_until(wheel, wheel.now() + pause);
-    } catch (const boost::system::system_error&) {
-      co_return;
-    }
-    auto verified = co_await verify(peers, node);
-    if (!verified || (verified->verification && verified->verification->good)) co_return;
-  }
 }
 
 }  // namespace fedgate::federation

@@ -8,35 +8,19 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "audit/acts.h"
-#include "audit/journal.h"
 #include "base/deadline.h"
-#include "base/entropy.h"
-#include "base/log.h"
-#include "base/metrics.h"
-#include "base/snapshot.h"
 #include "base/task.h"
-#include "base/worker_pool.h"
-#include "federation/own_trust.h"
-#include "federation/peer_client.h"
-#include "nodes/registry.h"
+#include "federation/trust_surroundings.h"
+#include "federation/verifications.h"
 #include "store/trust_records.h"
 #include "trust/invite.h"
 
 namespace fedgate::federation {
-
-/// How an ordinary connection to a node went, and what the node said of us there.
-struct Verification {
-  WallTime at{};
-  bool good = false;
-  std::string detail;  ///< for the operator
-};
 
 /// All there is to know about the trust between us and one node.
 struct Relationship {
@@ -53,21 +37,10 @@ struct Relationship {
 
 class TrustDesk {
  public:
-  struct Parts {
-    store::Store& store;
-    nodes::Registry& registry;
-    audit::Acts& acts;
-    audit::Journal& journal;
-    const Snapshot<OwnTrust>& own;
-    WorkerPool& pool;
-    const Clock& clock;
-    const Entropy& entropy;
-    const log::Logger& log;
-    Metrics& metrics;
+  struct Parts : TrustSurroundings {
+    Verifications& verifications;
     /// How many strangers found the door closed or the room full since the last question.
     std::function<std::size_t()> turned_away;
-    /// Any thread: verifies this node soon, on worker 0.
-    std::function<void(const NodeId&)> verify_later;
   };
   explicit TrustDesk(Parts parts);
 
@@ -89,9 +62,6 @@ class TrustDesk {
   Task<Result<Relationship>> cancel(std::string who, NodeId node);
   /// Opens an ordinary connection and asks what the node sees of us.
   Task<Result<Relationship>> verify(PeerClient& peers, NodeId node);
-
-  /// A few times, until the other side has decided, too.
-  Task<> verify_until_good(DeadlineWheel& wheel, PeerClient& peers, NodeId node);
 
   Task<Result<std::vector<Relationship>>> list();
   Task<Result<Relationship>> show(NodeId node);
@@ -130,7 +100,6 @@ class TrustDesk {
   store::TrustRecords records_;
   std::atomic<WallTime::rep> invites_until_{0};
   mutable std::mutex mutex_;  // guards what follows
-  std::map<NodeId, Verification> verifications_;
   std::vector<std::string> attention_;
 };
 

@@ -54,7 +54,7 @@ Registry::Registry(store::Store& store, NodeId own_id, Revocations& revocations,
       table_(std::make_shared<const NodeTable>(std::vector<Node>{})),
       waiting_(std::make_shared<const std::vector<NodeId>>()) {}
 
-void Registry::on_change(std::function<void(const NodeTable&, const NodeTable&)> listener) {
+void Registry::on_change(Listener listener) {
   const std::lock_guard lock(mutex_);
   listeners_.push_back(std::move(listener));
 }
@@ -66,8 +66,32 @@ std::vector<NodeId> Registry::waiting() const {
   return nodes;
 }
 
+Result<std::string> Registry::birth_of_database() const {
+  const auto migrations = store_.migrations();
+  if (!migrations) return fail(migrations.error().in("reading the registry of nodes"));
+  return migrations->empty() ? std::string() : migrations->front().applied_at;
+}
+
+// A failover has led to a database that was never ours and is empty. That nobody has removed our nodes is certain: they
+// go on, and are written there. (One that is ours and has no nodes any more says that somebody has removed them.)
+Result<Rows> Registry::restored() {
+  Rows rows;
+  {
+    const std::lock_guard lock(mutex_);
+    rows = rows_;
+  }
+  for (const auto& [id, node] : rows)
+    if (auto written = store_.put_node(node); !written) return fail(written.error().in("writing " + described(node)));
+  auto birth = birth_of_database();
+  if (!birth) return fail(birth.error());
+  born_ = std::move(*birth);
+  log_.error("the database is another one than before, and empty: the nodes were written to it as they were",
+             {{"nodes", rows.size()}});
+  return rows;
+}
+
 // With mutex_ held. Whatever the rows say, what waits to be stored lies over them.
-void Registry::publish() {
+void Registry::publish(ChangedBy by) {
   std::vector<Node> list;
   list.reserve(rows_.size());
   std::vector<NodeId> waiting;
@@ -80,19 +104,19 @@ void Registry::publish() {
       taken->second.apply(list.back());
     }
   }
-  for (const auto& [id, by] : pending_) waiting.push_back(id);
+  for (const auto& entry : pending_) waiting.push_back(entry.first);
   waiting_.publish(std::make_shared<const std::vector<NodeId>>(std::move(waiting)));
   const auto before = table_.load();
   if (before->all() == list) return;
   const auto after = std::make_shared<const NodeTable>(std::move(list));
   table_.publish(after);
-  for (const auto& listener : listeners_) listener(*before, *after);
+  for (const auto& listener : listeners_) listener(*before, *after, by);
 }
 
-void Registry::replace(Rows rows) {
+void Registry::replace(Rows rows, ChangedBy by) {
   const std::lock_guard lock(mutex_);
   rows_ = std::move(rows);
-  publish();
+  publish(by);
 }
 
 // A clock that was set back, or another replica's, must not bring what followed one another into the wrong order.
@@ -123,7 +147,7 @@ Result<Node> Registry::narrow(std::string_view id_or_alias, const Narrowing& by)
     }
     if (node.trust_level == TrustLevel::revoked) revocations_.add(node.id, later_than_reinstatement(node));
     pending_[node.id].add(by);
-    publish();
+    publish(ChangedBy::us);
   }
   log_.info(by.removed ? "a node is removed" : "a node is narrowed",
             {{"node", node.id.str()}, {"enabled", node.enabled}, {"trust_level", to_string(node.trust_level)}});
@@ -144,16 +168,21 @@ Result<void> Registry::narrow_to(const Configured& configured) {
     const auto lost = narrowing(node, next->at(id));
     if (!lost.empty()) pending_[id].add(lost);
   }
-  publish();
+  publish(ChangedBy::us);
   return {};
 }
 
 // From here on with storing_ held.
 
 /// By id, our own apart (somebody has changed node.id: it must not be its own peer).
-Result<Rows> Registry::stored() const {
+Result<Rows> Registry::stored() {
   auto list = store_.nodes();
   if (!list) return fail(list.error().in("reading the registry of nodes"));
+  if (list->empty() && loaded_) {
+    const auto birth = birth_of_database();
+    if (!birth) return fail(birth.error());
+    if (*birth != born_) return restored();
+  }
   Rows rows;
   for (auto& row : *list) {
     if (row.id == own_id_) {
@@ -233,7 +262,7 @@ Result<Rows> Registry::settled() {
       rows_.insert_or_assign(id, row->second);
     // More may have been taken away meanwhile; then it is written again.
     if (const auto now = pending_.find(id); now->second == by) pending_.erase(now);
-    publish();
+    publish(ChangedBy::others);  // ours is in force already
   }
   if (auto kept = keep_revoked(*rows); !kept) return fail(kept.error());
   return rows;
@@ -246,7 +275,7 @@ Result<void> Registry::refresh() {
     (void)revocations_.save();
     return fail(rows.error());
   }
-  replace(std::move(*rows));
+  replace(std::move(*rows), ChangedBy::others);
   return revocations_.save();
 }
 
@@ -256,6 +285,7 @@ Result<void> Registry::load(const Configured& configured) {
     if (auto narrowed = narrow_to(configured); !narrowed) return narrowed;
   auto rows = settled();
   if (!rows) return fail(rows.error());
+  if (loaded_) replace(*rows, ChangedBy::others);
   const auto now = clock_.wall();
   auto next = reconcile(*rows, own_id_, configured, now);
   if (!next) return fail(next.error());
@@ -269,8 +299,13 @@ Result<void> Registry::load(const Configured& configured) {
                    {{"node", node.id.str()}, {"defined_at", node.defined_at}});
   }
   own_domains_.assign(configured.own_domains.begin(), configured.own_domains.end());
+  if (!loaded_) {
+    auto birth = birth_of_database();
+    if (!birth) return fail(birth.error());
+    born_ = std::move(*birth);
+  }
   loaded_ = true;
-  replace(std::move(*next));
+  replace(std::move(*next), ChangedBy::us);
   // Not a reason to fail: the database has them too, and it is tried again.
   if (auto saved = revocations_.save(); !saved)
     log_.warning("the file of revocations cannot be written", {{"detail", saved.error().detail}});
@@ -310,6 +345,7 @@ Result<Node> Registry::add(Node node) {
   set_trust(node, node.trust_level, now);
   auto rows = settled();
   if (!rows) return fail(rows.error());
+  replace(*rows, ChangedBy::others);
   if (const auto other = rows->find(node.id); other != rows->end())
     return fail(Code::conflict,
                 described(other->second) + " exists already; see `fedgate nodes show " + node.id.str() + "`");
@@ -317,7 +353,7 @@ Result<Node> Registry::add(Node node) {
   for (const auto& [id, other] : *rows) (void)names.claim(other);
   if (auto claimed = names.claim(node); !claimed) return fail(claimed.error());
   if (auto written = put(*rows, node); !written) return fail(written.error());
-  replace(std::move(*rows));
+  replace(std::move(*rows), ChangedBy::us);
   log_.info("a node was added", {{"node", node.id.str()}, {"trust_level", to_string(node.trust_level)}});
   return node;
 }
@@ -368,6 +404,7 @@ Result<Node> Registry::change(std::string_view id_or_alias, const NodeChange& ch
   const std::lock_guard storing(storing_);
   auto rows = settled();
   if (!rows) return fail(rows.error());
+  replace(*rows, ChangedBy::others);
   const auto current = table_of(*rows);
   const auto* found = current.find_named(id_or_alias);
   if (found == nullptr) return unknown(id_or_alias);
@@ -381,7 +418,7 @@ Result<Node> Registry::change(std::string_view id_or_alias, const NodeChange& ch
     if (auto saved = revocations_.save(); !saved)
       log_.warning("the file of revocations cannot be written", {{"detail", saved.error().detail}});
   }
-  replace(std::move(*rows));
+  replace(std::move(*rows), ChangedBy::us);
   log_.info("a node was changed",
             {{"node", node->id.str()}, {"enabled", node->enabled}, {"trust_level", to_string(node->trust_level)}});
   return node;

@@ -45,6 +45,10 @@ struct NodeChange {
   bool reinstate = false;  ///< with trust_level: also from `revoked`; for `trust approve --reinstate` alone
 };
 
+/// Whose change a publication brings: this gateway's, whose commands and reloads record it, or that of others who write
+/// to the same database, first seen now.
+enum class ChangedBy : std::uint8_t { us, others };
+
 class Registry {
  public:
   Registry(store::Store& store, NodeId own_id, Revocations& revocations, const Clock& clock, const log::Logger& log);
@@ -73,20 +77,23 @@ class Registry {
   [[nodiscard]] std::vector<NodeId> waiting() const;
 
   [[nodiscard]] const Snapshot<NodeTable>& table() const { return table_; }
-  /// Called after each publication, on the thread that changed it, one at a time: (old, new). Set before load(). A
-  /// listener must not change the registry.
-  void on_change(std::function<void(const NodeTable&, const NodeTable&)> listener);
+  /// Called after each publication, on the thread that changed it, one at a time: (old, new, whose change it is). Set
+  /// before load(). A listener must not change the registry.
+  using Listener = std::function<void(const NodeTable&, const NodeTable&, ChangedBy)>;
+  void on_change(Listener listener);
 
  private:
-  Result<Rows> stored() const;
+  Result<Rows> stored();
+  Result<std::string> birth_of_database() const;
+  Result<Rows> restored();
   Result<Rows> settled();
   Result<void> write(Rows& rows, const NodeId& id, const Narrowing& by);
   Result<void> keep_revoked(Rows& rows);
   Result<void> write_changes(const Rows& before, Rows& after, WallTime now);
   Result<Node> changed(const Rows& rows, const Node& row, const NodeChange& change);
   Result<void> put(Rows& rows, Node node);
-  void replace(Rows rows);
-  void publish();
+  void replace(Rows rows, ChangedBy by);
+  void publish(ChangedBy by);
   [[nodiscard]] WallTime later_than_reinstatement(const Node& node) const;
   [[nodiscard]] WallTime later_than_revocation(const NodeId& id) const;
 
@@ -100,11 +107,12 @@ class Registry {
   std::mutex storing_;
   std::vector<Domain> own_domains_;
   bool loaded_ = false;
+  std::string born_;  // when the database that we loaded from was made
 
   std::mutex mutex_;  // guards what follows; held for no longer than a publication takes
   Rows rows_;         // as the database has them, so far as we know
   std::map<NodeId, Narrowing> pending_;
-  std::vector<std::function<void(const NodeTable&, const NodeTable&)>> listeners_;
+  std::vector<Listener> listeners_;
   Snapshot<NodeTable> table_;
   Snapshot<std::vector<NodeId>> waiting_;  // the keys of pending_
 };

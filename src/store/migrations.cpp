@@ -146,4 +146,16 @@ Result<void> VersionedStore::prepare_schema(bool migrate) {
   return {};
 }
 
+Result<std::vector<AuditRow>> VersionedStore::audit(const AuditQuery& query) {
+  return read_audit(audit_select(query, columns_of_audit()), query.patience);
+}
+
+Result<std::vector<AuditRow>> VersionedStore::calls(const CallQuery& query) {
+  return read_audit(calls_select(query, columns_of_audit()), query.patience);
+}
+
+Result<std::vector<AuditRow>> VersionedStore::log_rows(const std::string& log, std::uint64_t from, std::size_t limit) {
+  return read_audit(log_select(log, from, limit, columns_of_audit()), std::chrono::seconds(10));
+}
+
 }  // namespace fedgate::store

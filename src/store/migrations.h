@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fedgate/result.h"
+#include "store/rows.h"
 #include "store/store.h"
 
 namespace fedgate::store {
@@ -41,6 +42,10 @@ class VersionedStore : public Store {
   /// At open: an error where the schema is newer than the program, or behind and `migrate` is false.
   Result<void> prepare_schema(bool migrate);
 
+  Result<std::vector<AuditRow>> audit(const AuditQuery& query) final;
+  Result<std::vector<AuditRow>> calls(const CallQuery& query) final;
+  Result<std::vector<AuditRow>> log_rows(const std::string& log, std::uint64_t from, std::size_t limit) final;
+
  protected:
   enum class Direction : std::uint8_t { up, down };
   explicit VersionedStore(std::vector<Migration> known) : known_(std::move(known)) {}
@@ -50,6 +55,10 @@ class VersionedStore : public Store {
   /// In one transaction, under a lock that excludes other programs: runs the step and records it. False where
   /// somebody else has done it meanwhile.
   virtual Result<bool> step(const Migration& migration, Direction direction) = 0;
+  /// audit_columns, or what the database makes of them.
+  [[nodiscard]] virtual const std::string& columns_of_audit() const = 0;
+  /// Code::deadline_exceeded after `patience`.
+  virtual Result<std::vector<AuditRow>> read_audit(const Select& select, std::chrono::milliseconds patience) = 0;
   /// For messages: which database this is. Never with a password.
   [[nodiscard]] virtual const std::string& where() const = 0;
 

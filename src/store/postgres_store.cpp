@@ -84,6 +84,7 @@ NodeRow read_node(const pqxx::row& from) {
   row.node_id = at.text(), row.name = at.text(), row.alias = at.text();
   row.endpoint = at.optional_text(), row.further_endpoints = at.text();
   row.trust_anchor_cert = at.optional_text(), row.further_trust_anchors = at.text();
+  row.intermediates = at.text();
   row.pins = at.text(), row.spiffe_id = at.text(), row.principal_domains = at.text(), row.resources = at.text();
   row.reads = at.text(), row.trust_level = at.text();
   row.enabled = at.as<bool>();
@@ -97,7 +98,8 @@ NodeRow read_node(const pqxx::row& from) {
 
 void write_node(Values& to, const NodeRow& row) {
   to.add(row.node_id), to.add(row.name), to.add(row.alias), to.add(row.endpoint), to.add(row.further_endpoints);
-  to.add(row.trust_anchor_cert), to.add(row.further_trust_anchors), to.add(row.pins), to.add(row.spiffe_id);
+  to.add(row.trust_anchor_cert), to.add(row.further_trust_anchors), to.add(row.intermediates);
+  to.add(row.pins), to.add(row.spiffe_id);
   to.add(row.principal_domains);
   to.add(row.resources), to.add(row.reads), to.add(row.trust_level), to.add(row.enabled), to.add(row.source),
       to.add(row.defined_at);
@@ -105,7 +107,7 @@ void write_node(Values& to, const NodeRow& row) {
   to.add(row.created_at), to.add(row.updated_at);
 }
 
-AuditRow read_audit(const pqxx::row& from) {
+AuditRow audit_row(const pqxx::row& from) {
   Fields at(from);
   AuditRow row;
   row.leaf = at.text();
@@ -331,6 +333,27 @@ Result<void> PostgresStore::append_audit(std::span<const AuditRow> rows) {
   });
 }
 
+// In one transaction: after a failover this may be another database than that which answered last.
+Result<void> PostgresStore::continue_audit(std::span<const AuditRow> rows, std::optional<std::uint64_t> last) {
+  if (rows.empty()) return {};
+  const auto& log = rows.front().log;
+  const std::lock_guard lock(mutex_);
+  return connection_.run("writing audit_events", Again::safe, [&](pqxx::connection& connection) -> Result<void> {
+    try {
+      pqxx::work work(connection);
+      const auto answer = work.exec_prepared(position_statement, log);
+      std::optional<std::uint64_t> stands;
+      if (!answer[0][0].is_null()) stands = answer[0][0].as<std::uint64_t>();
+      if (stands != last) return fail(continued_elsewhere(log, stands, last));
+      copy_audit(work, "audit_events", rows);
+      work.commit();
+      return {};
+    } catch (const pqxx::unique_violation&) {
+      return fail(continued_elsewhere(log, rows.back().index, last));
+    }
+  });
+}
+
 Result<std::optional<std::uint64_t>> PostgresStore::audit_position(const std::string& log) {
   const std::lock_guard lock(mutex_);
   return connection_.run("reading audit_events", Again::safe,
@@ -342,19 +365,29 @@ Result<std::optional<std::uint64_t>> PostgresStore::audit_position(const std::st
                          });
 }
 
-Result<std::vector<AuditRow>> PostgresStore::audit(const AuditQuery& query) {
+const std::string& PostgresStore::columns_of_audit() const {
   static const auto columns = readable(audit_columns);
-  const auto select = audit_select(query, columns);
+  return columns;
+}
+
+Result<std::vector<AuditRow>> PostgresStore::read_audit(const Select& select, std::chrono::milliseconds patience) {
   Values values;
   for (const auto& parameter : select.parameters) std::visit([&](const auto& value) { values.add(value); }, parameter);
   const std::lock_guard lock(mutex_);
   return connection_.run(
       "reading audit_events", Again::safe, [&](pqxx::connection& connection) -> Result<std::vector<AuditRow>> {
-        pqxx::nontransaction read(connection);
-        std::vector<AuditRow> list;
-        for (const auto& row : read.exec_params(select.sql, pqxx::prepare::make_dynamic_params(values.list())))
-          list.push_back(read_audit(row));
-        return list;
+        pqxx::read_transaction read(connection);
+        read.exec0("SET LOCAL statement_timeout = " + std::to_string(std::max<std::int64_t>(patience.count(), 1)));
+        try {
+          std::vector<AuditRow> list;
+          for (const auto& row : read.exec_params(select.sql, pqxx::prepare::make_dynamic_params(values.list())))
+            list.push_back(audit_row(row));
+          return list;
+        } catch (const pqxx::sql_error& problem) {
+          constexpr std::string_view query_canceled = "57014";
+          if (problem.sqlstate() != query_canceled) throw;
+          return fail(Code::deadline_exceeded, too_long(patience));
+        }
       });
 }
 

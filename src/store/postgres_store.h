@@ -26,10 +26,12 @@ class PostgresStore final : public VersionedStore {
   Result<bool> remove_node(const NodeId& id) override;
   Result<void> transact(std::string_view what, const std::function<Result<void>(Transaction&)>& work) override;
   Result<void> append_audit(std::span<const AuditRow> rows) override;
+  Result<void> continue_audit(std::span<const AuditRow> rows, std::optional<std::uint64_t> last) override;
   Result<std::optional<std::uint64_t>> audit_position(const std::string& log) override;
-  Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
 
  protected:
+  [[nodiscard]] const std::string& columns_of_audit() const override;
+  Result<std::vector<AuditRow>> read_audit(const Select& select, std::chrono::milliseconds patience) override;
   Result<std::vector<MigrationStatus>> applied() override;
   Result<bool> step(const Migration& migration, Direction direction) override;
   [[nodiscard]] const std::string& where() const override { return connection_.where(); }

@@ -84,7 +84,7 @@ bool holds_nul(const Node& node) {
   const auto nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
   return nul(node.name) || nul(node.alias) || nul(node.defined_at) || nul(node.spiffe_id) ||
          std::ranges::any_of(node.endpoints, nul) || std::ranges::any_of(node.trust_anchors, nul) ||
-         std::ranges::any_of(node.pins, nul) ||
+         std::ranges::any_of(node.intermediates, nul) || std::ranges::any_of(node.pins, nul) ||
          std::ranges::any_of(node.metadata, [&](const auto& entry) { return nul(entry.first) || nul(entry.second); });
 }
 
@@ -111,6 +111,7 @@ Result<NodeRow> to_row(const Node& node) {
     row.further_endpoints = endpoints.further.dump();
     row.trust_anchor_cert = anchors.first;
     row.further_trust_anchors = anchors.further.dump();
+    row.intermediates = Json(node.intermediates).dump();
     row.pins = Json(node.pins).dump();
     row.spiffe_id = node.spiffe_id;
     row.reads = Json(node.reads).dump();
@@ -149,6 +150,7 @@ Result<Node> from_row(const NodeRow& row) {
   if (row.endpoint) node.endpoints.insert(node.endpoints.begin(), *row.endpoint);
   node.trust_anchors = reader.list("further_trust_anchors", row.further_trust_anchors);
   if (row.trust_anchor_cert) node.trust_anchors.insert(node.trust_anchors.begin(), *row.trust_anchor_cert);
+  node.intermediates = reader.list("intermediates", row.intermediates);
   node.pins = reader.list("pins", row.pins);
   node.spiffe_id = row.spiffe_id;
   node.principal_domains = reader.names<Domain>("principal_domains", row.principal_domains);
@@ -185,39 +187,102 @@ std::string upsert_node_sql() {
   return sql + ") ON CONFLICT (node_id) DO UPDATE SET " + updates;
 }
 
+namespace {
+
+/// A condition after the other, with the values that they name.
+class Conditions {
+ public:
+  std::string value(Parameter value) {
+    parameters_.push_back(std::move(value));
+    return "$" + std::to_string(parameters_.size());
+  }
+  void demand(const std::string& condition) { text_ += (text_.empty() ? " WHERE " : " AND ") + condition; }
+  void equals(std::string_view column, const std::string& wanted) {
+    if (!wanted.empty()) demand(std::string(column) + " = " + value(wanted));
+  }
+  void either(std::string_view column, const std::string& wanted, const std::string& other) {
+    if (wanted.empty() || other.empty()) return equals(column, wanted);
+    const auto first = value(wanted);
+    demand(std::string(column) + " IN (" + first + ", " + value(other) + ")");
+  }
+  Select select(std::string_view columns, const std::string& order, std::size_t limit) && {
+    auto sql = "SELECT " + std::string(columns) + " FROM audit_events" + text_ + " ORDER BY " + order + " LIMIT " +
+               value(static_cast<std::int64_t>(limit));
+    return {std::move(sql), std::move(parameters_)};
+  }
+
+ private:
+  std::string text_;
+  std::vector<Parameter> parameters_;
+};
+
+}  // namespace
+
+std::string too_long(std::chrono::milliseconds patience) {
+  return "the question was ended after " + std::to_string(patience.count()) +
+         " ms: too many records had to be looked at. Ask for a shorter time, with from and to";
+}
+
 Select audit_select(const AuditQuery& query, std::string_view columns) {
-  Select select;
-  const auto place = [&](Parameter value) {
-    select.parameters.push_back(std::move(value));
-    return "$" + std::to_string(select.parameters.size());
-  };
-  std::string where;
-  const auto demand = [&](const std::string& condition) { where += (where.empty() ? " WHERE " : " AND ") + condition; };
-  const auto equals = [&](std::string_view column, const std::string& value) {
-    if (!value.empty()) demand(std::string(column) + " = " + place(value));
-  };
-  equals("correlation_id", query.correlation_id);
-  if (query.from) demand("timestamp >= " + place(*query.from));
-  if (query.to) demand("timestamp < " + place(*query.to));
-  equals("principal", query.principal);
+  Conditions where;
+  where.equals("correlation_id", query.correlation_id);
+  if (query.from) where.demand("timestamp >= " + where.value(*query.from));
+  if (query.to) where.demand("timestamp < " + where.value(*query.to));
+  where.either("principal", query.principal, query.pseudonym);
+  where.equals("principal_org", query.organisation);
   if (!query.peer.empty()) {
-    const auto peer = place(query.peer);
-    demand("(source_node = " + peer + " OR target_node = " + peer + ")");
+    const auto peer = where.value(query.peer);
+    where.demand("(source_node = " + peer + " OR target_node = " + peer + ")");
   }
-  equals("resource", query.resource);
-  equals("capability_id", query.capability);
-  equals("event_type", query.event_type);
-  equals("outcome", query.outcome);
-  equals("decision", query.decision);
+  where.equals("resource", query.resource);
+  where.equals("capability_id", query.capability);
+  where.equals("event_type", query.event_type);
+  where.equals("outcome", query.outcome);
+  where.equals("decision", query.decision);
+  where.equals("credential_id", query.credential);
+  where.equals("error_code", query.error_code);
   if (query.before) {
-    const auto values = place(query.before->timestamp) + ", " + place(query.before->log) + ", " +
-                        place(static_cast<std::int64_t>(query.before->index));
-    demand("(timestamp, log, log_index) " + std::string(query.oldest_first ? ">" : "<") + " (" + values + ")");
+    const auto time = where.value(query.before->timestamp);
+    const auto log = where.value(query.before->log);
+    const auto index = where.value(static_cast<std::int64_t>(query.before->index));
+    where.demand("(timestamp, log, log_index) " + std::string(query.oldest_first ? ">" : "<") + " (" + time + ", " +
+                 log + ", " + index + ")");
   }
-  const std::string order = query.oldest_first ? " ASC" : " DESC";
-  select.sql = "SELECT " + std::string(columns) + " FROM audit_events" + where + " ORDER BY timestamp" + order +
-               ", log" + order + ", log_index" + order + " LIMIT " + place(static_cast<std::int64_t>(query.limit));
-  return select;
+  const std::string way = query.oldest_first ? " ASC" : " DESC";
+  return std::move(where).select(columns, "timestamp" + way + ", log" + way + ", log_index" + way, query.limit);
+}
+
+Select calls_select(const CallQuery& query, std::string_view columns) {
+  Conditions where;
+  if (!query.correlation_ids.empty()) {
+    std::string list;
+    for (const auto& id : query.correlation_ids) list += (list.empty() ? "" : ", ") + where.value(id);
+    where.demand("correlation_id IN (" + list + ")");
+  }
+  if (!query.from.empty()) where.demand("correlation_id >= " + where.value(query.from));
+  if (!query.to.empty()) where.demand("correlation_id < " + where.value(query.to));
+  const auto own = where.value(query.own);
+  const auto peer = where.value(query.peer);
+  // SQLite takes values in the order in which they first stand, and these stand here twice.
+  where.demand("((source_node = " + own + " AND target_node = " + peer + ") OR (source_node = " + peer +
+               " AND target_node = " + own + "))");
+  where.demand("action IN ('invoke', 'authorize')");
+  where.demand("NOT (source_node = " + own + " AND decision = 'deny')");
+  where.either("principal", query.principal, query.pseudonym);
+  if (query.after) {
+    const auto id = where.value(query.after->correlation_id);
+    const auto log = where.value(query.after->log);
+    const auto index = where.value(static_cast<std::int64_t>(query.after->index));
+    where.demand("(correlation_id, log, log_index) > (" + id + ", " + log + ", " + index + ")");
+  }
+  return std::move(where).select(columns, "correlation_id, log, log_index", query.limit);
+}
+
+Select log_select(const std::string& log, std::uint64_t from, std::size_t limit, std::string_view columns) {
+  Conditions where;
+  where.equals("log", log);
+  where.demand("log_index >= " + where.value(static_cast<std::int64_t>(from)));
+  return std::move(where).select(columns, "log_index", limit);
 }
 
 }  // namespace fedgate::store

@@ -5,6 +5,7 @@
 // Pure functions and plain values.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +25,7 @@ struct NodeRow {
   std::optional<std::string> endpoint;
   std::string further_endpoints;
   std::optional<std::string> trust_anchor_cert;
-  std::string further_trust_anchors, pins, spiffe_id, principal_domains, resources, reads, trust_level;
+  std::string further_trust_anchors, intermediates, pins, spiffe_id, principal_domains, resources, reads, trust_level;
   bool enabled = false;
   std::string source, defined_at;
   std::optional<std::int64_t> rate_limit_per_hour;
@@ -38,7 +39,8 @@ Result<Node> from_row(const NodeRow& row);
 
 /// In the order of NodeRow's members.
 inline constexpr std::string_view node_columns =
-    "node_id, name, alias, endpoint, further_endpoints, trust_anchor_cert, further_trust_anchors, pins, spiffe_id, "
+    "node_id, name, alias, endpoint, further_endpoints, trust_anchor_cert, further_trust_anchors, intermediates, "
+    "pins, spiffe_id, "
     "principal_domains, resources, reads, trust_level, enabled, source, defined_at, rate_limit_per_hour, metadata, "
     "trusted_since, last_seen, created_at, updated_at";
 /// `INSERT … ON CONFLICT … DO UPDATE` of node_columns, created_at apart.
@@ -61,11 +63,16 @@ inline constexpr std::string AuditRow::* audit_texts[] = {
     &AuditRow::policy_id,     &AuditRow::outcome,       &AuditRow::error_code, &AuditRow::correlation_id,
     &AuditRow::source_node,   &AuditRow::target_node};
 
+/// For a question that was ended.
+std::string too_long(std::chrono::milliseconds patience);
+
 struct Select {
   std::string sql;
   std::vector<Parameter> parameters;
 };
 /// `columns`: audit_columns, or what the database makes of them.
 Select audit_select(const AuditQuery& query, std::string_view columns);
+Select calls_select(const CallQuery& query, std::string_view columns);
+Select log_select(const std::string& log, std::uint64_t from, std::size_t limit, std::string_view columns);
 
 }  // namespace fedgate::store

@@ -103,7 +103,8 @@ class Binder {
 void bind_node(SQLite::Statement& statement, const NodeRow& row) {
   Binder bind(statement);
   bind(row.node_id), bind(row.name), bind(row.alias), bind(row.endpoint), bind(row.further_endpoints);
-  bind(row.trust_anchor_cert), bind(row.further_trust_anchors), bind(row.pins), bind(row.spiffe_id);
+  bind(row.trust_anchor_cert), bind(row.further_trust_anchors), bind(row.intermediates);
+  bind(row.pins), bind(row.spiffe_id);
   bind(row.principal_domains);
   bind(row.resources), bind(row.reads), bind(row.trust_level), bind(std::int64_t{row.enabled}), bind(row.source),
       bind(row.defined_at);
@@ -119,8 +120,8 @@ NodeRow read_node(SQLite::Statement& at) {
   row.endpoint = optional_text(at.getColumn(i++));
   row.further_endpoints = text();
   row.trust_anchor_cert = optional_text(at.getColumn(i++));
-  row.further_trust_anchors = text(), row.pins = text(), row.spiffe_id = text(), row.principal_domains = text(),
-  row.resources = text(), row.reads = text();
+  row.further_trust_anchors = text(), row.intermediates = text(), row.pins = text(), row.spiffe_id = text(),
+  row.principal_domains = text(), row.resources = text(), row.reads = text();
   row.trust_level = text();
   row.enabled = at.getColumn(i++).getInt() != 0;
   row.source = text(), row.defined_at = text();
@@ -145,7 +146,7 @@ void bind_audit(SQLite::Statement& statement, const AuditRow& row) {
   bind(static_cast<std::int64_t>(row.request_bytes)), bind(static_cast<std::int64_t>(row.response_bytes));
 }
 
-AuditRow read_audit(SQLite::Statement& at) {
+AuditRow audit_row(SQLite::Statement& at) {
   AuditRow row;
   int i = 0;
   const auto number = [&] { return at.getColumn(i++).getInt64(); };
@@ -183,6 +184,26 @@ class Writing {
  private:
   SQLite::Database& database_;
   bool done_ = false;
+};
+
+/// Ends what runs on the connection once its time is over.
+class Interrupter {
+ public:
+  Interrupter(sqlite3* database, std::chrono::milliseconds patience)
+      : database_(database), until_(std::chrono::steady_clock::now() + patience) {
+    constexpr int instructions = 4096;
+    sqlite3_progress_handler(
+        database_, instructions,
+        [](void* self) { return std::chrono::steady_clock::now() > static_cast<Interrupter*>(self)->until_ ? 1 : 0; },
+        this);
+  }
+  ~Interrupter() { sqlite3_progress_handler(database_, 0, nullptr, nullptr); }
+  Interrupter(const Interrupter&) = delete;
+  Interrupter& operator=(const Interrupter&) = delete;
+
+ private:
+  sqlite3* database_;
+  SteadyTime until_;
 };
 
 class SqliteRow final : public Row {
@@ -350,43 +371,75 @@ Result<void> SqliteStore::transact(std::string_view what, const std::function<Re
   });
 }
 
+// In a transaction that is open.
+void SqliteStore::insert_audit(std::span<const AuditRow> rows) {
+  static const auto sql = [] {
+    std::string text = "INSERT INTO audit_events (" + std::string(audit_columns) + ") VALUES (?";
+    for (std::size_t i = 1; i < audit_column_count; ++i) text += ", ?";
+    return text + ") ON CONFLICT DO NOTHING";
+  }();
+  auto& append = prepared(statements_.append, sql);
+  for (const auto& row : rows) {
+    bind_audit(append, row);
+    append.exec();
+    append.reset();
+  }
+}
+
 Result<void> SqliteStore::append_audit(std::span<const AuditRow> rows) {
   if (rows.empty()) return {};
   return guarded("writing audit_events", [&]() -> Result<void> {
-    static const auto sql = [] {
-      std::string text = "INSERT INTO audit_events (" + std::string(audit_columns) + ") VALUES (?";
-      for (std::size_t i = 1; i < audit_column_count; ++i) text += ", ?";
-      return text + ") ON CONFLICT DO NOTHING";
-    }();
     Writing writing(database_);
-    auto& append = prepared(statements_.append, sql);
-    for (const auto& row : rows) {
-      bind_audit(append, row);
-      append.exec();
-      append.reset();
-    }
+    insert_audit(rows);
     writing.commit();
     return {};
   });
 }
 
-Result<std::optional<std::uint64_t>> SqliteStore::audit_position(const std::string& log) {
-  return guarded("reading audit_events", [&]() -> Result<std::optional<std::uint64_t>> {
-    SQLite::Statement read(database_, "SELECT max(log_index) FROM audit_events WHERE log = ?");
-    read.bindNoCopy(1, log);
-    if (!read.executeStep() || read.getColumn(0).isNull()) return std::nullopt;
-    return static_cast<std::uint64_t>(read.getColumn(0).getInt64());
+Result<void> SqliteStore::continue_audit(std::span<const AuditRow> rows, std::optional<std::uint64_t> last) {
+  if (rows.empty()) return {};
+  return guarded("writing audit_events", [&]() -> Result<void> {
+    Writing writing(database_);
+    if (const auto stands = last_audit(rows.front().log); stands != last)
+      return fail(continued_elsewhere(rows.front().log, stands, last));
+    insert_audit(rows);
+    writing.commit();
+    return {};
   });
 }
 
-Result<std::vector<AuditRow>> SqliteStore::audit(const AuditQuery& query) {
-  const auto select = audit_select(query, audit_columns);
+std::optional<std::uint64_t> SqliteStore::last_audit(const std::string& log) {
+  auto& read = prepared(statements_.position, "SELECT max(log_index) FROM audit_events WHERE log = ?");
+  read.bind(1, log);
+  std::optional<std::uint64_t> last;
+  if (read.executeStep() && !read.getColumn(0).isNull())
+    last = static_cast<std::uint64_t>(read.getColumn(0).getInt64());
+  read.reset();
+  return last;
+}
+
+Result<std::optional<std::uint64_t>> SqliteStore::audit_position(const std::string& log) {
+  return guarded("reading audit_events", [&]() -> Result<std::optional<std::uint64_t>> { return last_audit(log); });
+}
+
+const std::string& SqliteStore::columns_of_audit() const {
+  static const std::string columns(audit_columns);
+  return columns;
+}
+
+Result<std::vector<AuditRow>> SqliteStore::read_audit(const Select& select, std::chrono::milliseconds patience) {
   return guarded("reading audit_events", [&]() -> Result<std::vector<AuditRow>> {
-    SQLite::Statement read(database_, select.sql);
-    Binder bind(read);
-    for (const auto& parameter : select.parameters) std::visit(bind, parameter);
+    const Interrupter interrupter(database_.getHandle(), patience);
     std::vector<AuditRow> list;
-    while (read.executeStep()) list.push_back(read_audit(read));
+    try {
+      SQLite::Statement read(database_, select.sql);
+      Binder bind(read);
+      for (const auto& parameter : select.parameters) std::visit(bind, parameter);
+      while (read.executeStep()) list.push_back(audit_row(read));
+    } catch (const SQLite::Exception& problem) {
+      if (problem.getErrorCode() != SQLITE_INTERRUPT) throw;
+      return fail(Code::deadline_exceeded, too_long(patience));
+    }
     return list;
   });
 }

@@ -30,10 +30,12 @@ class SqliteStore final : public VersionedStore {
   Result<bool> remove_node(const NodeId& id) override;
   Result<void> transact(std::string_view what, const std::function<Result<void>(Transaction&)>& work) override;
   Result<void> append_audit(std::span<const AuditRow> rows) override;
+  Result<void> continue_audit(std::span<const AuditRow> rows, std::optional<std::uint64_t> last) override;
   Result<std::optional<std::uint64_t>> audit_position(const std::string& log) override;
-  Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
 
  protected:
+  [[nodiscard]] const std::string& columns_of_audit() const override;
+  Result<std::vector<AuditRow>> read_audit(const Select& select, std::chrono::milliseconds patience) override;
   Result<std::vector<MigrationStatus>> applied() override;
   Result<bool> step(const Migration& migration, Direction direction) override;
   [[nodiscard]] const std::string& where() const override { return where_; }
@@ -49,8 +51,11 @@ class SqliteStore final : public VersionedStore {
   std::string where_;
   std::mutex mutex_;
   SQLite::Database database_;
+  void insert_audit(std::span<const AuditRow> rows);
+  std::optional<std::uint64_t> last_audit(const std::string& log);
+
   struct Statements {
-    std::unique_ptr<SQLite::Statement> put_node, append;
+    std::unique_ptr<SQLite::Statement> put_node, append, position;
   } statements_;
 };
 

@@ -42,8 +42,11 @@ struct AuditQuery {
   std::optional<WallTime> from{};  ///< inclusive
   std::optional<WallTime> to{};    ///< exclusive
   std::string principal{}, peer{}, resource{}, capability{}, correlation_id{}, event_type{}, outcome{},
-      decision{};  ///< empty: any
+      decision{};                                          ///< empty: any
+  std::string organisation{}, credential{}, error_code{};  ///< empty: any; organisation: of the principal
+  std::string pseudonym{};                                 ///< what else `principal` is recorded as; empty: nothing
   std::size_t limit = 100;
+  std::chrono::milliseconds patience{10'000};  ///< beyond it Code::deadline_exceeded: a narrower question may do
   /// Keyset: rows that follow this place in the order of the answer, which is (timestamp, log, index), descending
   /// unless oldest_first.
   struct Place {
@@ -53,6 +56,24 @@ struct AuditQuery {
   };
   std::optional<Place> before{};
   bool oldest_first = false;  ///< the other order, for one correlation id
+};
+
+/// Records of calls between two nodes: what both may know of, so nothing that an operator did, and no call that `own`
+/// denied before it left. In the order of (correlation_id, log, index): the same on both sides, since both know a call
+/// by the id that its origin gave it, and ids are ordered by the time at which calls began.
+struct CallQuery {
+  std::string own{}, peer{};
+  std::vector<std::string> correlation_ids{};  ///< these; empty: all of the range
+  std::string from{}, to{};                    ///< texts before which ids stand, or not; empty: no end
+  std::string principal{};                     ///< empty: any
+  std::string pseudonym{};                     ///< what else `principal` is recorded as; empty: nothing
+  struct Place {
+    std::string correlation_id, log;
+    std::uint64_t index = 0;
+  };
+  std::optional<Place> after{};
+  std::size_t limit = 100;
+  std::chrono::milliseconds patience{5'000};
 };
 
 struct MigrationStatus {
@@ -113,10 +134,23 @@ class Store {
 
   /// All or nothing; rows that are there already (same log and index) are left alone.
   virtual Result<void> append_audit(std::span<const AuditRow> rows) = 0;
+  /// The same, where `last` is the highest index that the database has of this log; nothing: it has none of it. Else
+  /// nothing is written and Code::conflict: somebody else writes there, or it is another database than it was.
+  virtual Result<void> continue_audit(std::span<const AuditRow> rows, std::optional<std::uint64_t> last);
+  /// Removes the oldest rows of a log, at most `most` of them: those below `below` that are older than `before`, up to
+  /// the first that is not, so that what is there has no gap. How many.
+  Result<std::size_t> prune_audit(const std::string& log, std::uint64_t below, WallTime before, std::size_t most);
   /// Highest index stored for this log.
   virtual Result<std::optional<std::uint64_t>> audit_position(const std::string& log) = 0;
   virtual Result<std::vector<AuditRow>> audit(const AuditQuery& query) = 0;
+  virtual Result<std::vector<AuditRow>> calls(const CallQuery& query) = 0;
+  /// Of one log from this index on, in its order; some may be missing.
+  virtual Result<std::vector<AuditRow>> log_rows(const std::string& log, std::uint64_t from, std::size_t limit) = 0;
 };
+
+/// Why continue_audit() wrote nothing.
+Error continued_elsewhere(const std::string& log, std::optional<std::uint64_t> stands,
+                          std::optional<std::uint64_t> last);
 
 struct Options {
   std::string url{};                   ///< `sqlite:/path` or `postgresql://…` (libpq URI)

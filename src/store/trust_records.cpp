@@ -271,4 +271,35 @@ Result<std::optional<BundleRecord>> TrustRecords::newest_bundle(const NodeId& no
   return found->empty() ? std::nullopt : std::optional(std::move(found->front()));
 }
 
+Result<void> TrustRecords::put_seen_leaves(const std::vector<SeenLeaf>& leaves) {
+  if (leaves.empty()) return {};
+  return store_.transact("writing when peers' certificates end", [&](Transaction& at) -> Result<void> {
+    for (const auto& leaf : leaves)
+      at.run(
+          "INSERT INTO federation_seen_leaves (node_id, shown_by, subject, ends_at) VALUES ($1, $2, $3, $4) "
+          "ON CONFLICT (node_id, shown_by) DO UPDATE SET subject = excluded.subject, ends_at = excluded.ends_at",
+          std::vector<Parameter>{leaf.node.str(), std::string(to_string(leaf.shown_by)), leaf.subject, leaf.ends});
+    return {};
+  });
+}
+
+Result<std::vector<SeenLeaf>> TrustRecords::seen_leaves() {
+  std::vector<SeenLeaf> found;
+  auto done = store_.transact("reading when peers' certificates end", [&](Transaction& at) -> Result<void> {
+    found.clear();
+    at.run("DELETE FROM federation_seen_leaves WHERE node_id NOT IN (SELECT node_id FROM federation_nodes)", {});
+    at.read("SELECT " + at.selected("node_id, shown_by, subject, ends_at") + " FROM federation_seen_leaves", {},
+            [&](const Row& row) {
+              auto node = NodeId::parse(row.text(0));
+              const auto ends = row.time(3);
+              if (!node || !ends) return;  // edited by hand: it will be seen again
+              const auto end = row.text(1) == "server" ? ShownBy::server : ShownBy::client;
+              found.push_back({std::move(*node), end, row.text(2), *ends});
+            });
+    return {};
+  });
+  if (!done) return fail(done.error());
+  return found;
+}
+
 }  // namespace fedgate::store

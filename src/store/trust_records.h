@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What trust needs to outlive a restart: invites, candidates, and bundles (our own with their history, and those of
-// others that we have accepted). The bounds of protocol.md section 1 are kept here, in the transaction that stores, so
-// that they hold over all replicas. Nothing here touches federation_nodes: a candidate's anchors count for nothing
-// until an operator has approved it. Blocking, like Store; any thread.
+// What trust needs to outlive a restart: invites, candidates, bundles (our own with their history, and those of
+// others that we have accepted), and which certificates were seen last. The bounds of protocol.md section 1 are kept
+// here, in the transaction that stores, so that they hold over all replicas. Nothing here touches federation_nodes: a
+// candidate's anchors count for nothing until an operator has approved it. Blocking, like Store; any thread.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fedgate/result.h"
+#include "fedgate/seen_leaf.h"
 #include "fedgate/trust_messages.h"
 #include "store/store.h"
 
@@ -57,6 +58,11 @@ class TrustRecords {
   /// Code::conflict where the bundle does not continue the node's history.
   Result<void> put_bundle(const BundleRecord& bundle, History history);
   Result<std::optional<BundleRecord>> newest_bundle(const NodeId& node);
+
+  /// In place of those of the same nodes and ends.
+  Result<void> put_seen_leaves(const std::vector<SeenLeaf>& leaves);
+  /// Of nodes that are there still; the others' are forgotten.
+  Result<std::vector<SeenLeaf>> seen_leaves();
 
  private:
   Store& store_;

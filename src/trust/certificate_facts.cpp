@@ -113,6 +113,7 @@ Result<CertificateFacts> facts_of(const X509* certificate) {
   const ErrorQueueScope scope;
   CertificateFacts facts;
   facts.subject = subject_of(certificate);
+  facts.named = described(certificate);
   facts.issuer = name_text(X509_get_issuer_name(certificate));
   facts.serial = serial_text(certificate);
   const auto not_before = wall_time(X509_get0_notBefore(certificate));
@@ -167,7 +168,7 @@ Result<void> key_matches(const std::string& certificate_pem, const std::string& 
   if (!key) return fail(key.error());
   if (X509_check_private_key(certificates->front().get(), key->get()) == 1) return {};
   return fail(Code::invalid_certificate, "the private key does not belong to the certificate " +
-                                             shown(subject_of(certificates->front().get())) +
+                                             described(certificates->front().get()) +
                                              " (in a file with several, the node's own must be the first)");
 }
 
@@ -179,6 +180,14 @@ Result<std::vector<Refusal>> flaws_of_leaf(const std::string& pem, Presented pre
   const About about(findings, "the certificate", leaf);
   check_form(about, leaf);
   check_leaf(about, leaf, presented);
+  return std::move(findings).take();
+}
+
+Result<std::vector<Refusal>> flaws_of_intermediate(const std::string& pem) {
+  const auto certificates = read_certificates(pem, most);
+  if (!certificates) return fail(certificates.error());
+  Findings findings(Findings::Extent::every);
+  check_issuer(About(findings, "the intermediate", certificates->front().get()), certificates->front().get());
   return std::move(findings).take();
 }
 

@@ -18,6 +18,7 @@ namespace fedgate::trust {
 
 struct CertificateFacts {
   std::string subject, issuer;
+  std::string named;   ///< what messages call it: its subject, or serial number and digest where that is empty
   std::string serial;  ///< hexadecimal
   std::vector<std::string> dns_names;
   std::vector<std::string> uris;
@@ -49,6 +50,8 @@ Result<void> key_matches(const std::string& certificate_pem, const std::string& 
 /// Time is left aside. Code::invalid_certificate.
 Result<std::vector<Refusal>> flaws_of_leaf(const std::string& pem, Presented presented);
 
+/// The same for a CA's certificate between a leaf and a trust anchor.
+Result<std::vector<Refusal>> flaws_of_intermediate(const std::string& pem);
 /// The same for a trust anchor: why no chain that ends there is believed.
 Result<std::vector<Refusal>> flaws_of_anchor(const std::string& pem);
 

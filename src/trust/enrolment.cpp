@@ -79,7 +79,7 @@ Result<void> takes_nothing_of_others(const Bundle& theirs, const Bundle& ours, s
 
 Result<EnrolmentLink> enrolment_link(const net::Presentation& shown, std::string remote) {
   const ErrorQueueScope scope;
-  EnrolmentLink link{{}, {shown.exporter, shown.resumed}, std::move(remote)};
+  EnrolmentLink link{{}, {shown.exporter, shown.resumed}, std::move(remote), shown.ocsp};
   if (shown.leaf.empty()) return link;
   std::vector<const std::string*> presented{&shown.leaf};
   for (const auto& der : shown.rest) presented.push_back(&der);
@@ -145,13 +145,19 @@ Result<PeerIdentity> check_party(const StatedBundle& bundle, const OwnParty& own
     if (auto checked = shares_no_anchor(theirs, all[other]); !checked) return fail(checked.error());
   std::vector<X509*> rest;
   for (std::size_t i = 1; i < link.chain.size(); ++i) rest.push_back(link.chain[i].get());
-  auto peer = PeerVerifier::make(all)->judge(link.leaf(), rest, presented, theirs.node, at);
+  const Evidence evidence{.leaf = link.leaf(),
+                          .rest = rest,
+                          .presented = presented,
+                          .expected = theirs.node,
+                          .at = at,
+                          .staple = link.staple};
+  auto peer = PeerVerifier::make(all)->judge(evidence).result();
   if (!peer || !anchor) return peer;
   // CA certificates are public: naming the right one proves nothing, being certified by it does.
   auto named = anchors_of(theirs, anchor);
   if (!named) return fail(named.error());
   all.front().trust_anchors = std::move(*named);
-  return PeerVerifier::make(all)->judge(link.leaf(), rest, presented, theirs.node, at);
+  return PeerVerifier::make(all)->judge(evidence).result();
 }
 
 }  // namespace fedgate::trust

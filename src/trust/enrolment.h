@@ -36,6 +36,7 @@ struct EnrolmentLink {
   std::vector<CertificatePtr> chain;  ///< leaf first; empty: none was presented
   ChannelBinding channel;
   std::string remote;
+  std::string staple{};  ///< a server's OCSP response, DER; empty: none
 
   [[nodiscard]] X509* leaf() const { return chain.empty() ? nullptr : chain.front().get(); }
 };

@@ -32,21 +32,30 @@ std::vector<Expiring> expiring_of_own(const NodeId& id, const std::string& certi
   if (!all) return things;
   for (const auto& facts : *all)
     things.push_back({Expiring::Kind::own_certificate, id.str(),
-                      std::string(facts.is_ca ? "issuer " : "certificate ") + shown(facts.subject), facts.not_after});
+                      std::string(facts.is_ca ? "issuer " : "certificate ") + facts.named, facts.not_after});
   return things;
 }
+
+namespace {
+
+void add_issuers(std::vector<Expiring>& things, const Node& node, const std::vector<std::string>& pems,
+                 const std::string& what) {
+  for (const auto& pem : pems) {
+    const auto all = all_certificate_facts(pem);
+    if (!all) continue;  // the verifier says so
+    for (const auto& facts : *all)
+      things.push_back({Expiring::Kind::anchor, node.id.str(), what + facts.named, facts.not_after});
+  }
+}
+
+}  // namespace
 
 std::vector<Expiring> expiring_anchors(std::span<const Node> nodes) {
   std::vector<Expiring> things;
   for (const auto& node : nodes) {
     if (!node.usable()) continue;
-    for (const auto& pem : node.trust_anchors) {
-      const auto all = all_certificate_facts(pem);
-      if (!all) continue;  // the verifier says so
-      for (const auto& facts : *all)
-        things.push_back(
-            {Expiring::Kind::anchor, node.id.str(), "trust anchor " + shown(facts.subject), facts.not_after});
-    }
+    add_issuers(things, node, node.trust_anchors, "trust anchor ");
+    add_issuers(things, node, node.intermediates, "intermediate ");
   }
   return things;
 }

@@ -30,7 +30,7 @@ double days_left(WallTime ends, WallTime now);
 
 /// Each certificate of the file that this gateway shows its peers: the leaf and its issuers.
 std::vector<Expiring> expiring_of_own(const NodeId& id, const std::string& certificate_pem);
-/// The anchors of each node that is trusted and enabled.
+/// The anchors and configured intermediates of each node that is trusted and enabled.
 std::vector<Expiring> expiring_anchors(std::span<const Node> nodes);
 std::vector<Expiring> expiring_lists(const RevocationLists& lists);
 

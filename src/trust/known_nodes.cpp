@@ -45,6 +45,18 @@ Result<void> load_anchors(KnownNode& known, const Node& node) {
   return {};
 }
 
+Result<void> load_intermediates(KnownNode& known, const Node& node) {
+  for (const auto& pem : node.intermediates) {
+    auto certificates = read_certificates(pem, most_intermediates);
+    if (!certificates) return fail(certificates.error().in("intermediate"));
+    for (auto& certificate : *certificates) known.intermediates.push_back(std::move(certificate));
+  }
+  if (known.intermediates.size() > most_intermediates)
+    return fail(Code::invalid_certificate,
+                "it has more than " + std::to_string(most_intermediates) + " configured intermediates");
+  return {};
+}
+
 Result<void> load_pins(KnownNode& known, const Node& node) {
   for (const auto& text : node.pins) {
     const auto pin = sha256_from_hex(text);
@@ -59,8 +71,9 @@ Result<void> load_pins(KnownNode& known, const Node& node) {
 
 KnownNode load(const Node& node) {
   const ErrorQueueScope scope;
-  KnownNode known{node.id, node.spiffe_id, node.usable(), {}, {}, {}, {}, {}};
+  KnownNode known{node.id, node.spiffe_id, node.usable(), {}, {}, {}, {}, {}, {}};
   auto loaded = load_anchors(known, node);
+  if (loaded) loaded = load_intermediates(known, node);
   if (loaded) loaded = load_pins(known, node);
   if (!loaded)
     known.why_not.push_back({Reason::anchor_unusable, node.id.str() + " cannot be judged: " + loaded.error().detail});

@@ -18,7 +18,7 @@
 
 namespace fedgate::trust {
 
-inline constexpr std::size_t most_anchors = 16;
+inline constexpr std::size_t most_anchors = 16, most_intermediates = 16;
 
 /// One that cannot be used, and why.
 struct BadAnchor {
@@ -34,6 +34,7 @@ struct KnownNode {
   StorePtr store;                // its own good anchors, no others
   std::vector<Sha256> anchors;   // their public keys, and those of the bad ones
   std::vector<BadAnchor> bad;
+  std::vector<CertificatePtr> intermediates;  // behind those that are presented; not believed by themselves
   std::vector<Sha256> pins;
 };
 

@@ -8,6 +8,7 @@
 
 #include "trust/certificate_rules.h"
 #include "trust/issuer_rules.h"
+#include "trust/name_syntax.h"
 #include "trust/openssl.h"
 
 namespace fedgate::trust {
@@ -104,13 +105,17 @@ LeafNames names_of(const X509* leaf) {
   return found;
 }
 
-bool claims_node(std::string_view der, const NodeId& id) {
+bool claims_node(std::string_view der, const Node& node) {
   const ErrorQueueScope scope;
   const auto* at = reinterpret_cast<const unsigned char*>(der.data());
   const CertificatePtr leaf(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
   if (!leaf) return false;
   const auto names = names_of(leaf.get());
-  return std::ranges::find(names.dns, id.view()) != names.dns.end();
+  const auto same = [](std::string_view wanted) {
+    return [wanted = folded(wanted)](const std::string& name) { return folded(name) == wanted; };
+  };
+  return std::ranges::any_of(names.dns, same(node.id.view())) ||
+         (!node.spiffe_id.empty() && std::ranges::any_of(names.uris, same(node.spiffe_id)));
 }
 
 bool demands_staple(const X509* leaf) {

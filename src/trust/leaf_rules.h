@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "fedgate/id.h"
+#include "fedgate/node.h"
 #include "trust/refusal.h"
 
 namespace fedgate::trust {
@@ -27,8 +27,8 @@ struct LeafNames {
   std::vector<std::string> uris;
 };
 LeafNames names_of(const X509* leaf);
-/// Whether a certificate, as DER and judged by nobody, claims to be this node's.
-bool claims_node(std::string_view der, const NodeId& id);
+/// Whether a certificate, as DER and judged by nobody, claims to be this node's: by its DNS name or its SPIFFE ID.
+bool claims_node(std::string_view der, const Node& node);
 
 /// RFC 7633: the leaf asks that its status be stapled.
 bool demands_staple(const X509* leaf);

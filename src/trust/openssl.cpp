@@ -8,6 +8,8 @@
 #include <ctime>
 #include <initializer_list>
 
+#include "base/hash.h"
+
 namespace fedgate::trust {
 
 namespace {
@@ -146,6 +148,15 @@ std::string shown(std::string_view text) {
   for (const char c : text.substr(0, most)) out += c >= 0x20 && c < 0x7F && c != '"' && c != '\\' ? c : '?';
   out += text.size() > most ? "...\"" : "\"";
   return out;
+}
+
+std::string described(const X509* certificate) {
+  if (X509_NAME_entry_count(X509_get_subject_name(certificate)) > 0) return shown(subject_of(certificate));
+  constexpr std::size_t longest_serial = 20;  // bytes, by RFC 5280
+  const auto serial = view_of(X509_get0_serialNumber(certificate)).substr(0, longest_serial);
+  const auto digest = certificate_sha256(certificate);
+  return "without a subject (serial " + to_hex({reinterpret_cast<const std::uint8_t*>(serial.data()), serial.size()}) +
+         ", SHA-256 " + (digest ? to_hex(*digest) : std::string("unknown")) + ")";
 }
 
 std::string_view view_of(const ASN1_STRING* text) {

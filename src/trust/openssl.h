@@ -76,6 +76,8 @@ Result<KeyPtr> read_private_key(std::string_view pem);
 /// RFC 2253, escaped to printable ASCII, at most 200 bytes: safe in a log line whoever made the certificate.
 std::string subject_of(const X509* certificate);
 std::string name_text(const X509_NAME* name);
+/// What a message calls a certificate: its subject in quotes; where that is empty, serial number and SHA-256.
+std::string described(const X509* certificate);
 /// Someone else's text, made safe for a log line: printable ASCII, at most 80 bytes, in quotes.
 std::string shown(std::string_view text);
 

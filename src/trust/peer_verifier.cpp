@@ -38,6 +38,13 @@ bool prepare(X509_STORE_CTX* context, const KnownNode& node, const Evidence& evi
          X509_VERIFY_PARAM_set_purpose(param, client ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER) == 1;
 }
 
+/// Where OpenSSL looks for issuers before the anchors: what was presented, then what is configured for the node.
+std::vector<X509*> issuers_of(const KnownNode& node, const Evidence& evidence) {
+  std::vector<X509*> issuers(evidence.rest.begin(), evidence.rest.end());
+  for (const auto& one : node.intermediates) issuers.push_back(one.get());
+  return issuers;
+}
+
 /// As far as it was built, leaf first.
 std::vector<X509*> chain_of(X509_STORE_CTX* context) {
   const STACK_OF(X509)* built = X509_STORE_CTX_get0_chain(context);
@@ -122,10 +129,10 @@ void PeerVerifier::State::explain(Findings& findings, const KnownNode& node, X50
     if (!chain.empty() &&
         X509_NAME_cmp(X509_get_issuer_name(chain.back()), X509_get_subject_name(bad.certificate.get())) == 0)
       for (const auto& refusal : bad.refusals) findings.add(refusal.reason, "", refusal.detail);
-  for (X509* presented : evidence.rest)  // as an issuer, but not one that OpenSSL would take for it
-    if (!chain.empty() && std::ranges::find(chain, presented) == chain.end() &&
-        X509_NAME_cmp(X509_get_issuer_name(chain.back()), X509_get_subject_name(presented)) == 0)
-      check_issuer(About(findings, issuer_role, presented), presented);
+  for (X509* offered : issuers_of(node, evidence))  // as an issuer, but not one that OpenSSL would take for it
+    if (!chain.empty() && std::ranges::find(chain, offered) == chain.end() &&
+        X509_NAME_cmp(X509_get_issuer_name(chain.back()), X509_get_subject_name(offered)) == 0)
+      check_issuer(About(findings, issuer_role, offered), offered);
   X509* at_fault = X509_STORE_CTX_get_current_cert(context);
   const bool of_leaf = at_fault == nullptr || at_fault == evidence.leaf;
   add_verify_error(About(findings, of_leaf ? leaf_role : issuer_role, of_leaf ? evidence.leaf : at_fault),
@@ -135,9 +142,10 @@ void PeerVerifier::State::explain(Findings& findings, const KnownNode& node, X50
 void PeerVerifier::State::verify_chain(Findings& findings, const KnownNode& node, const Evidence& evidence,
                                        WallTime& valid_until) const {
   const StoreContextPtr context(X509_STORE_CTX_new());
-  const BorrowedStack rest(sk_X509_new_reserve(nullptr, static_cast<int>(evidence.rest.size())));
+  const auto issuers = issuers_of(node, evidence);
+  const BorrowedStack rest(sk_X509_new_reserve(nullptr, static_cast<int>(issuers.size())));
   if (!context || !rest) return findings.add(Reason::internal, "", "out of memory judging a certificate");
-  for (X509* certificate : evidence.rest) sk_X509_push(rest.get(), certificate);
+  for (X509* certificate : issuers) sk_X509_push(rest.get(), certificate);
   if (!prepare(context.get(), node, evidence, rest.get()))
     return findings.add(Reason::internal, "", "preparing a chain's verification: " + openssl_reason());
   const bool verified = X509_verify_cert(context.get()) == 1 && X509_STORE_CTX_get_error(context.get()) == X509_V_OK;
@@ -164,7 +172,8 @@ void PeerVerifier::State::check_revocation(Findings& findings, const KnownNode& 
       valid_until = std::min(valid_until, answer.valid_until);
     else
       about.add(answer.refusal.reason, answer.refusal.detail);
-  } else if (evidence.presented == Presented::by_server && demands_staple(evidence.leaf)) {
+  } else if (evidence.presented == Presented::by_server && evidence.staple_duty == StapleDuty::here &&
+             demands_staple(evidence.leaf)) {
     about.add(Reason::ocsp_missing, "it demands a stapled OCSP response (TLS feature), and there is none");
   }
 }

@@ -6,9 +6,10 @@
 // level 2, policies, the right purpose), and by our own rules (certificate_rules.h, extension_rules.h, leaf_rules.h,
 // issuer_rules.h, name_constraints.h, revocation_lists.h, ocsp.h): the node_id as an exact DNS SAN, or the configured
 // SPIFFE ID as the one URI, and no other configured peer's; no CN, no wildcard, EKU present and right for the
-// direction, leaf not a CA, pins. No path is searched beyond the chain presented. An anchor is any CA certificate: an
-// organisation's issuing CA serves as well as its root, and is the narrower choice. A CA that stands behind two nodes
-// identifies neither without pins. docs/trust.md has every rule and reason. Immutable, any thread.
+// direction, leaf not a CA, pins. No path is searched beyond the chain presented and the node's configured
+// intermediates. An anchor is any CA certificate: an organisation's issuing CA serves as well as its root, and is the
+// narrower choice. A CA that stands behind two nodes identifies neither without pins. docs/trust.md has every rule and
+// reason. Immutable, any thread.
 #pragma once
 
 #include <openssl/types.h>
@@ -30,6 +31,12 @@
 
 namespace fedgate::trust {
 
+/// Where a leaf that demands a stapled OCSP response has to have it.
+enum class StapleDuty : std::uint8_t {
+  here,          ///< in `staple`
+  in_handshake,  ///< the handshake that showed this leaf was judged by it already
+};
+
 /// What there is to judge.
 struct Evidence {
   X509* leaf = nullptr;
@@ -38,6 +45,7 @@ struct Evidence {
   NodeId expected;  ///< empty: any usable node (server side); else that node and no other (client side)
   WallTime at{};
   std::string_view staple;  ///< OCSP response, DER; empty: none. A server's leaf may demand one.
+  StapleDuty staple_duty = StapleDuty::here;
 };
 
 struct Judgement {

@@ -113,7 +113,7 @@ void Findings::add(Reason reason, std::string_view about, std::string_view detai
 void About::add(Reason reason, std::string_view detail) const {
   if (findings_.enough()) return;
   std::string about(role_);
-  if (certificate_ != nullptr) about.append(" ").append(shown(subject_of(certificate_)));
+  if (certificate_ != nullptr) about.append(" ").append(described(certificate_));
   findings_.add(reason, about, detail);
 }
 

@@ -2,6 +2,8 @@
 #include "trust/rotation_rules.h"
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 
 #include "base/hash.h"
 #include "base/json.h"
@@ -238,8 +240,16 @@ class Judge {
       if (node.id != bundle_.node) all.push_back(node);
     std::vector<X509*> rest;
     for (std::size_t i = 1; i < chain.size(); ++i) rest.push_back(chain[i].get());
-    const auto stood =
-        PeerVerifier::make(all)->judge(chain.front().get(), rest, Presented::by_server, bundle_.node, from_.at);
+    // No staple comes with a bundle; the connection that it came over has shown this very leaf, and was judged by one.
+    const auto stood = PeerVerifier::make(all)
+                           ->judge({.leaf = chain.front().get(),
+                                    .rest = rest,
+                                    .presented = Presented::by_server,
+                                    .expected = bundle_.node,
+                                    .at = from_.at,
+                                    .staple = {},
+                                    .staple_duty = StapleDuty::in_handshake})
+                           .result();
     if (!stood) return refuse("its anchors do not stand behind its own certificate: " + stood.error().detail);
     return {};
   }
@@ -247,6 +257,15 @@ class Judge {
   void decide() {
     const bool configured = from_.row.source == NodeSource::configuration;
     out_.why = unvouched();
+    if (out_.why.empty() && from_.known) {
+      // No configuration speaks of logs: here the operator decides, whoever defines the node.
+      if (const auto log = begun_anew(from_.known->value, bundle_); !log.empty()) {
+        out_.why = "it begins its audit log " + log + " anew; ask its operator why, and what became of the old one";
+        out_.verdict = BundleVerdict::operator_decides;
+        out_.after = from_.row;
+        return;
+      }
+    }
     if (out_.why.empty()) {
       out_.verdict = BundleVerdict::accepted;
       // What YAML says stays; that it has the new anchors already is what had to be known.
@@ -287,7 +306,31 @@ class Judge {
   BundleJudgement out_;
 };
 
+/// The latest generation of each log that these verifier keys name.
+std::map<std::string, std::uint64_t> generations_in(const std::vector<std::string>& vkeys) {
+  std::map<std::string, std::uint64_t> latest;
+  for (const auto& key : vkeys) {
+    const auto name = key.substr(0, key.find('+'));
+    const auto slash = name.rfind('/');
+    if (slash == std::string::npos) continue;
+    std::uint64_t number = 0;
+    std::from_chars(name.data() + slash + 1, name.data() + name.size(), number);
+    auto& known = latest[name.substr(0, slash)];
+    known = std::max(known, number);
+  }
+  return latest;
+}
+
 }  // namespace
+
+std::string begun_anew(const Bundle& known, const Bundle& next) {
+  const auto now = generations_in(next.log_vkeys);
+  for (const auto& [log, number] : generations_in(known.log_vkeys)) {
+    const auto found = now.find(log);
+    if (found == now.end() || found->second != number) return log;
+  }
+  return {};
+}
 
 Result<std::string> sign_bundle(const std::string& key_pem, const ServedBundle& served, const NodeId& reader,
                                 const Bytes32& nonce) {
@@ -361,7 +404,16 @@ Result<void> stands_on(const NodeId& own, const std::string& chain_pem, std::spa
   std::vector<X509*> rest;
   for (std::size_t i = 1; i < chain->size(); ++i) rest.push_back((*chain)[i].get());
   const auto presented = facts->server_auth ? Presented::by_server : Presented::by_client;
-  const auto judged = PeerVerifier::make({&node, 1})->judge(chain->front().get(), rest, presented, own, at);
+  // Whether we staple what our leaf demands shows in each handshake.
+  const auto judged = PeerVerifier::make({&node, 1})
+                          ->judge({.leaf = chain->front().get(),
+                                   .rest = rest,
+                                   .presented = presented,
+                                   .expected = own,
+                                   .at = at,
+                                   .staple = {},
+                                   .staple_duty = StapleDuty::in_handshake})
+                          .result();
   if (!judged) return fail(judged.error());
   return {};
 }

@@ -27,6 +27,11 @@ Result<std::string> sign_acknowledgement(const std::string& key_pem, const Ackno
 /// Code::identity_mismatch unless it is the node's whose connection shows this leaf (SHA-256 of its DER).
 Result<void> check_acknowledgement(const Acknowledgement& acknowledgement, const NodeId& node, const Sha256& leaf);
 
+/// The first log of which `next` names a later generation than `known` does, or which it does not name any more;
+/// empty: each goes on. A rotation within a generation, and a log that is new, need nobody: the one is signed by both
+/// keys, the other contradicts nothing.
+std::string begun_anew(const Bundle& known, const Bundle& next);
+
 /// What a bundle is judged by.
 struct BundleCase {
   Node row;                           ///< the node as the registry has it

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t most_endpoints = 8, most_domains = 64, most_anchors = 8, most_pins = 8, most_keys = 16;
+constexpr std::size_t most_endpoints = 8, most_domains = 64, most_anchors = 8, most_pins = 8;
 constexpr std::size_t longest_endpoint = 300, longest_anchor = 8192, longest_key = 512;
 constexpr std::uint64_t last_exact_integer = (1ULL << 53) - 1;
 
@@ -98,7 +98,7 @@ Result<void> take(const std::string& member, const Json& value, Bundle& into) {
     if (auto taken = take_list(value, member, {most_pins, 64}, into.pins); !taken) return taken;
     if (!std::ranges::all_of(into.pins, is_pin)) return wrong(member, "SHA-256 values in lower-case hexadecimal");
   } else if (member == "log_vkeys") {
-    return take_list(value, member, {most_keys, longest_key}, into.log_vkeys);
+    return take_list(value, member, {most_bundle_keys, longest_key}, into.log_vkeys);
   } else if (member == "witness_vkey") {
     if (!value.is_string() || value.get_ref<const std::string&>().size() > longest_key)
       return wrong(member, "a text of at most " + std::to_string(longest_key) + " bytes");

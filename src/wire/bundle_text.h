@@ -14,6 +14,7 @@ namespace fedgate::wire {
 
 /// Longest canonical text that is read or made.
 inline constexpr std::size_t longest_bundle = 24 * std::size_t{1024};
+inline constexpr std::size_t most_bundle_keys = 16;
 
 /// Code::bad_request where the value does not keep to the bounds that parse_bundle() demands.
 Result<StatedBundle> state_bundle(const Bundle& bundle);

@@ -27,6 +27,8 @@ inline constexpr std::string_view deadline_ms = "Fedgate-Deadline-Ms";
 inline constexpr std::string_view via = "Fedgate-Via";
 inline constexpr std::string_view call_nonce = "Fedgate-Call-Nonce";
 inline constexpr std::string_view audit_leaf = "Fedgate-Audit-Leaf";
+/// The newest checkpoint of the sender's log: wire/witness_text.h, head_header().
+inline constexpr std::string_view checkpoint = "Fedgate-Checkpoint";
 inline constexpr std::string_view idempotency_key = "Idempotency-Key";
 inline constexpr std::string_view request_timeout = "Request-Timeout";
 inline constexpr std::string_view traceparent = "traceparent";

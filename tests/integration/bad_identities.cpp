@@ -164,7 +164,7 @@ class BadIdentities : public ::testing::Test {
     std::map<std::string, double> counts;
     std::istringstream lines(a.operate(federation.client, "GET", "/metrics").text);
     for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("federation_trust_verification_total{")) continue;
+      if (!line.starts_with("federation_trust_verification_total{") || !line.contains(R"(result="refused")")) continue;
       const auto at = line.find("reason=\"");
       if (at == std::string::npos) continue;
       const auto reason = line.substr(at + 8, line.find('"', at + 8) - at - 8);

@@ -80,6 +80,8 @@ class GarbagePeer : public ::testing::Test {
  protected:
   GarbagePeer() : orgs(2) {
     orgs.start();
+    // It was a gateway once: a target that nobody has verified gets no call at all.
+    EXPECT_EQ(orgs.a().invoke(orgs.client, call_of('b', "lookup")).status, 200);
     orgs.b().stop();
     peer = std::make_unique<FakePeer>(orgs.b(), orgs.b().settings.peers.address);
   }

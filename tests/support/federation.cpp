@@ -104,6 +104,9 @@ Organisation::Organisation(char letter, const TempDirectory& directory, Upstream
   settings.store.url = "sqlite:" + home + "/fedgate.db";
   settings.node_limits = {.rate_per_hour = 100'000'000, .burst = 1000, .concurrency_per_peer = 256};
   settings.audit.journal = home + "/journal";
+  // Made at the first start, as an upgraded gateway does it.
+  settings.audit.signing_key_file = home + "/signer/audit.key";
+  settings.audit.witness_key_file = home + "/signer/witness.key";
   settings.shutdown = {.announce = std::chrono::milliseconds(0), .drain = std::chrono::seconds(5)};
   settings.log = {.level = log::Level::warning, .format = log::Format::text, .file = home + "/log"};
   settings.call_timeout = std::chrono::seconds(10);

@@ -32,6 +32,7 @@ struct Identity {
   std::vector<IssuedPtr> chain;  ///< leaf first
   std::vector<std::string> anchors, pins, crls;
   std::string spiffe_id{};
+  std::vector<std::string> intermediates{};
   std::vector<Node> others{};
   TrustLevel trust_level = TrustLevel::trusted;
   bool enabled = true;
@@ -40,6 +41,7 @@ struct Identity {
     Node node;
     node.id = NodeId::parse(peer_id).value();
     node.trust_anchors = anchors;
+    node.intermediates = intermediates;
     node.pins = pins;
     node.spiffe_id = spiffe_id;
     node.trust_level = trust_level;
@@ -100,6 +102,12 @@ inline Identity through(const Change& of_ca, const Change& of_leaf = no_change) 
   of_ca(recipe);
   const auto ca = trust::shared(issue(recipe, root.get()));
   return {.chain = {leaf_of(ca, of_leaf), ca}, .anchors = {root->pem()}, .pins = {}, .crls = {}};
+}
+/// The leaf alone is presented; what stands behind it is configured.
+inline Identity unpresented(Identity identity) {
+  for (std::size_t i = 1; i < identity.chain.size(); ++i) identity.intermediates.push_back(identity.chain[i]->pem());
+  identity.chain.resize(1);
+  return identity;
 }
 /// root with constraints → leaf with names
 inline Identity constrained(const std::string& constraints, std::vector<AlternativeName> more = {}) {

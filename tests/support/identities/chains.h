@@ -74,6 +74,60 @@ inline std::vector<IdentityCase> wrong_chains() {  // NOLINT(readability-functio
          identity.chain = {leaf_of(authorities().issuing)};
          return identity;
        }},
+      {"configured_intermediate_of_another_ca",
+       {"issuer_unknown"},
+       [] {
+         auto identity = by_root(no_change);
+         identity.chain = {leaf_of(authorities().issuing)};
+         identity.intermediates = {authorities().stranger->pem()};
+         return identity;
+       }},
+      {"configured_intermediate_is_no_anchor",
+       {"issuer_unknown"},
+       [] {
+         auto identity = by_root(no_change);
+         identity.chain = {leaf_of(authorities().stranger)};
+         identity.intermediates = {authorities().stranger->pem()};
+         return identity;
+       }},
+      {"configured_intermediate_expired",
+       {"expired"},
+       [] { return unpresented(through([](Recipe& r) { r.not_after = trust::test_now - 1h; })); }},
+      {"configured_intermediate_not_a_ca",
+       {"ca_basic_constraints"},
+       [] { return unpresented(through([](Recipe& r) { r.basic_constraints = "critical,CA:FALSE"; })); }},
+      {"configured_intermediate_forbids_the_name",
+       {"name_not_permitted"},
+       [] {
+         return unpresented(
+             through([](Recipe& r) { r.name_constraints = "critical,permitted;DNS:elsewhere.example"; }));
+       }},
+      {"configured_intermediate_revoked",
+       {"revoked", "crl_missing"},
+       [] {
+         auto identity = unpresented(through([](Recipe& r) { r.serial = "77"; }));
+         CrlRecipe of_root;
+         of_root.revoked = {"77"};
+         identity.crls = {crl_pem(*authorities().root, of_root)};
+         return identity;
+       }},
+      {"configured_intermediate_is_anothers_anchor",
+       {"anchor_shared"},
+       [] {
+         auto identity = unpresented(through(no_change));
+         identity.others = {other_node("orgc.example", identity.intermediates.front())};
+         return identity;
+       }},
+      {"configured_intermediate_of_another_node",
+       {"issuer_unknown"},
+       [] {
+         auto identity = unpresented(through(no_change));
+         auto other = other_node("orgc.example", authorities().stranger->pem());
+         other.intermediates = identity.intermediates;
+         identity.intermediates.clear();
+         identity.others = {other};
+         return identity;
+       }},
       {"five_certificates",
        {"chain_too_long"},
        [] {

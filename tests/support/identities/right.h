@@ -74,6 +74,18 @@ inline std::vector<IdentityCase> right_identities() {  // NOLINT(readability-fun
       {"ed25519_root", {}, [] { return below(with_key([] { return trust::plain_key("ED25519"); })); }},
       {"root_with_its_own_key_id", {}, [] { return below([](Recipe& r) { r.own_authority_key_id = true; }); }},
       {"through_an_intermediate", {}, [] { return through(no_change); }},
+      {"through_a_configured_intermediate", {}, [] { return unpresented(through(no_change)); }},
+      {"one_intermediate_presented_one_configured",
+       {},
+       [] {
+         const auto& upper = authorities().issuing;
+         const auto lower = trust::shared(issue(Recipe::intermediate("CA below it"), upper.get()));
+         return Identity{.chain = {leaf_of(lower), lower},
+                         .anchors = {authorities().root->pem()},
+                         .pins = {},
+                         .crls = {},
+                         .intermediates = {authorities().stranger->pem() + upper->pem()}};
+       }},
       {"through_a_constrained_intermediate",
        {},
        [] {

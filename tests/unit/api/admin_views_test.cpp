@@ -24,26 +24,6 @@ TEST(Rfc3339, RoundTripsAndRefusesWhatIsNoTime) {
   }
 }
 
-TEST(AuditQuery, ReadsFiltersLimitsAndItsOwnCursors) {
-  auto query = audit_query_from("principal=alice%40orga.example&limit=7&from=2026-01-01&type=cross_org_request");
-  ASSERT_TRUE(query) << query.error().detail;
-  EXPECT_EQ(query->principal, "alice@orga.example");
-  EXPECT_EQ(query->limit, 7U);
-  EXPECT_EQ(query->event_type, "cross_org_request");
-  EXPECT_TRUE(query->from);
-  store::AuditRow row;
-  row.log = "orga.example/fedgate/log/a/1";
-  row.index = 42;
-  row.timestamp = WallTime(std::chrono::microseconds(99));
-  query = audit_query_from("cursor=" + cursor_of(row));
-  ASSERT_TRUE(query);
-  EXPECT_EQ(query->before->index, 42U);
-  EXPECT_EQ(query->before->log, row.log);
-  for (const char* bad : {"limit=0", "limit=1001", "limit=x", "from=yesterday", "cursor=%21", "cursor=AAAA"}) {
-    EXPECT_FALSE(audit_query_from(bad)) << bad;
-  }
-}
-
 TEST(NodeFrom, IsStrictAboutMembersAndTypes) {
   const nlohmann::json good{{"node_id", "orgb.example"},
                             {"endpoints", {"https://gate.orgb.example:8443"}},

@@ -44,6 +44,7 @@ AuditEvent full_event() {
   event.effect = Effect::failed;
   event.upstream = std::chrono::microseconds(987);
   event.counterparty = LeafReference{"orgb.example/fedgate/log/b/1", 42, sha256("other")};
+  event.counterparty_checkpoint = MentionedHead{"orgb.example/fedgate/log/b/1", {40, sha256("root")}};
   return event;
 }
 
@@ -52,7 +53,8 @@ TEST(Leaf, IsWhatTheDocumentSays) {
       leaf_of(full_event()),
       R"({"access":"read","action":"invoke","actor":"agent@orga.example","attempt":1,"call_hash":")" +
           std::string(64, 'c') + R"(","capability":"lookup","code":"upstream_failed","correlation_id":")" +
-          full_event().correlation_id->str() + R"(","counterparty":{"hash":")" + to_hex(sha256("other")) +
+          full_event().correlation_id->str() + R"(","counterparty":{"checkpoint":{"root":")" + to_hex(sha256("root")) +
+          R"(","size":40},"hash":")" + to_hex(sha256("other")) +
           R"(","index":42,"log":"orgb.example/fedgate/log/b/1"},"credential":"alice-laptop","decision":"allow","duration_us":1234,)"
           R"("event":"cross_org_request","index":7,"log":"orga.example/fedgate/log/a/1","nonce":"000102030405060708090a0b0c0d0e0f",)"
           R"("origin":"orga.example","outcome":"failed","peer_key":")" +
@@ -69,6 +71,22 @@ TEST(Leaf, LeavesOutWhatIsAbsent) {
       leaf_of(event, 0),
       R"({"event":"configuration_changed","index":0,"log":"orga.example/fedgate/log/a/1",)"
       R"("nonce":"000102030405060708090a0b0c0d0e0f","phase":"event","time":"1970-01-01T00:00:00.000000Z","v":1})");
+}
+
+TEST(Leaf, OfTheCounterpartyWhatWasSeen) {
+  AuditEvent event;
+  event.counterparty_checkpoint = MentionedHead{"orgb.example/fedgate/log/b/1", {40, sha256("root")}};
+  const auto only = R"("counterparty":{"checkpoint":{"root":")" + to_hex(sha256("root")) +
+                    R"(","size":40},"log":"orgb.example/fedgate/log/b/1"})";
+  const auto leaf = leaf_of(event);
+  EXPECT_THAT(leaf, HasSubstr(only));
+  EXPECT_EQ(canonical(leaf), leaf);
+  const auto read = event_of(leaf);
+  ASSERT_TRUE(read) << read.error().detail;
+  EXPECT_EQ(read->counterparty_checkpoint, event.counterparty_checkpoint);
+  EXPECT_FALSE(read->counterparty);
+  event.counterparty = LeafReference{"orgb.example/fedgate/log/b/2", 0, sha256("other")};
+  EXPECT_THAT(leaf_of(event), Not(HasSubstr("checkpoint"))) << "of another log";
 }
 
 TEST(Leaf, HashIsRfc6962s) {
@@ -169,6 +187,7 @@ TEST(Leaf, TheLongestOfEverythingFits) {
   event.duration = event.upstream = std::chrono::microseconds::max();
   event.counterparty->log = std::string(10'000, 'l');
   event.counterparty->index = UINT64_MAX;
+  event.counterparty_checkpoint = MentionedHead{event.counterparty->log, {UINT64_MAX, sha256("root")}};
   event.time = WallTime::max();
   const auto leaf = leaf_of(event, UINT64_MAX, std::string(10'000, 'l'));
   EXPECT_LE(leaf.size(), leaf_max_bytes);

@@ -28,6 +28,13 @@ class FakeStore final : public store::Store {
     return fail(Code::store_unavailable, "the shipper needs no transactions of its own");
   }
   Result<std::vector<store::AuditRow>> audit(const store::AuditQuery&) override { return rows(); }
+  Result<std::vector<store::AuditRow>> calls(const store::CallQuery&) override { return rows(); }
+  Result<std::vector<store::AuditRow>> log_rows(const std::string&, std::uint64_t from, std::size_t limit) override {
+    std::vector<store::AuditRow> found;
+    for (auto& row : rows())
+      if (row.index >= from && found.size() < limit) found.push_back(std::move(row));
+    return found;
+  }
 
   Result<void> append_audit(std::span<const store::AuditRow> rows) override {
     const std::lock_guard lock(mutex_);

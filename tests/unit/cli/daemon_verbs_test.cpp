@@ -222,23 +222,78 @@ TEST_F(Daemon, AuditListEncodesItsFilters) {
   EXPECT_THAT(ran.out, HasSubstr("--cursor c2"));
 }
 
-TEST_F(Daemon, AuditShowOrdersOneCallsRecords) {
-  play(
-      {{"GET /api/v2/audit/events?limit=100&correlation_id=" + call_id, ScriptedService::answer("200 OK", R"({"events":[
-      {"log":"l","index":10,"phase":"outcome","outcome":"succeeded","counterparty":{"log":"bl","index":4,"hash":"ff"}},{"log":"l","index":9,"phase":"intent"}],
-      "next_cursor":null})")}});
+TEST_F(Daemon, AuditListTakesEveryFilter) {
+  play({{"GET /api/v2/audit/events?limit=50&organisation=orga.example&credential=token%3Aalice&code=policy_denied&"
+         "order=oldest",
+         ScriptedService::answer("200 OK", R"({"events":[],"next_cursor":null})")}});
+  const auto ran = ask({"audit", "list", "--organisation", "orga.example", "--credential", "token:alice", "--code",
+                        "policy_denied", "--oldest-first"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("No records match."));
+}
+
+const std::string story = R"({"correlation_id":")" + call_id + R"(","node_id":"orga.example","complete":true,"entries":[
+  {"side":"orga.example","ours":true,"standing":"differs","attempt":1,"phase":"outcome","outcome":"succeeded","log":"al","index":9,
+   "origin":"orga.example","target":"orgb.example","principal":"alice@orga.example","rule":"all-out",
+   "counterparty":{"log":"bl","index":4,"hash":"ff"}},
+  {"side":"orgb.example","ours":false,"standing":"differs","attempt":1,"phase":"outcome","outcome":"failed\u202e","log":"bl","index":4}],
+  "parties":[{"node_id":"orgb.example","state":"answered","detail":"","records":1,"verdicts":[{"attempt":1,"standing":"differs",
+   "fields":["outcome"],"detail":"outcome: here succeeded, there failed"}]}]})";
+
+TEST_F(Daemon, AuditShowTellsOneStoryOfBothSides) {
+  play({{"GET /api/v2/audit/calls/" + call_id, ScriptedService::answer("200 OK", story)}});
   const auto ran = ask({"audit", "show", call_id});
   ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_LT(ran.out.find("intent"), ran.out.find("outcome"));
-  EXPECT_THAT(ran.out, HasSubstr("bl 4, leaf ff"));
+  EXPECT_THAT(ran.out, testing::ContainsRegex("orga.example +1 +outcome +succeeded +- +al +9 +DIFFERS: outcome"));
+  EXPECT_THAT(ran.out, testing::ContainsRegex("orgb.example +1 +outcome +failed.u.202e. +- +bl +4 +DIFFERS: outcome"));
+  EXPECT_THAT(ran.out, HasSubstr("orgb.example, attempt 1: differs: outcome: here succeeded, there failed"));
+  EXPECT_THAT(ran.out, HasSubstr("bl 4, leaf ff")) << "our own record, whole";
+  EXPECT_THAT(ran.out, HasSubstr("all-out"));
+}
+
+TEST_F(Daemon, AuditShowSaysWhoCouldNotBeAsked) {
+  play({{"GET /api/v2/audit/calls/" + call_id + "?local=true",
+         ScriptedService::answer("200 OK", R"({"entries":[{"side":"orga.example","ours":true,"standing":null,"phase":"outcome"}],
+           "parties":[{"node_id":"orgb.example","state":"not_asked","detail":""}],"complete":true})")},
+        {"GET /api/v2/audit/calls/" + call_id,
+         ScriptedService::answer("200 OK", R"({"entries":[],"parties":[{"node_id":"orgb.example","state":"unreachable",
+           "detail":"connecting: refused"}],"complete":true})")}});
+  const auto local = ask({"audit", "show", call_id, "--local"});
+  EXPECT_EQ(local.status, 0) << local.err;
+  EXPECT_THAT(local.out, HasSubstr("orgb.example was not asked"));
+  EXPECT_THAT(local.out, HasSubstr("not compared"));
+  EXPECT_THAT(ask({"audit", "show", call_id}).out,
+              HasSubstr("orgb.example could not be asked: connecting: refused"));
 }
 
 TEST_F(Daemon, AuditShowOfAnUnknownCallFails) {
-  play({{"GET /api/v2/audit/events?limit=100&correlation_id=" + call_id,
-         ScriptedService::answer("200 OK", R"({"events":[],"next_cursor":null})")}});
+  play({{"GET /api/v2/audit/calls/" + call_id,
+         ScriptedService::answer("404 Not Found", R"({"code":"not_found","detail":"no record of it"})")}});
   const auto ran = ask({"audit", "show", call_id});
   EXPECT_EQ(ran.status, 1);
-  EXPECT_THAT(ran.err, HasSubstr("no record of " + call_id));
+  EXPECT_THAT(ran.err, HasSubstr("no record of it"));
+}
+
+TEST_F(Daemon, ReconcileWaitsForTheEndAndItsStatusSaysWhetherTheyAgree) {
+  const auto report = [](const char* state, const char* agree, int differing) {
+    return ScriptedService::answer(
+        "200 OK", R"({"node_id":"orgb.example","state":")" + std::string(state) + R"(","problem":"gone","agree":)" +
+                      agree + R"(,"reached":"2026-11-23T10:00:00Z","counts":{"calls":3,"differing":)" +
+                      std::to_string(differing) +
+                      R"(},"findings":[{"correlation_id":"X1","attempt":1,"standing":"differs","detail":"code: here a, there b"}]})");
+  };
+  play({{"POST /api/v2/audit/reconcile", report("running", "false", 0)},
+        {"GET /api/v2/audit/reconcile/orgb", report("done", "false", 1)},
+        {"GET /api/v2/audit/reconcile/orgc", report("done", "true", 0)},
+        {"GET /api/v2/audit/reconcile/orgd", report("failed", "false", 0)}});
+  const auto differ = ask({"audit", "reconcile", "orgb", "--from", "2026-11-20"});
+  EXPECT_EQ(differ.status, 1);
+  EXPECT_THAT(differ.out, testing::ContainsRegex("X1 +1 +differs +code: here a, there b"));
+  EXPECT_EQ(body_seen()["node"], "orgb");
+  EXPECT_EQ(ask({"audit", "reconcile", "orgc"}).status, 0);
+  const auto cut = ask({"audit", "reconcile", "orgd"});
+  EXPECT_EQ(cut.status, 1);
+  EXPECT_THAT(cut.err, HasSubstr("ended at 2026-11-23T10:00:00Z: gone"));
 }
 
 TEST_F(Daemon, SomethingElseBehindTheSocketIsNotBelieved) {

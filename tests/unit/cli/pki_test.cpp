@@ -30,6 +30,7 @@ json question(const std::string& id, const test::Identity& identity, const std::
   return {{"id", id},
           {"node_id", identity.spiffe_id.empty() ? test::peer_id : identity.spiffe_id},
           {"anchors", identity.anchors},
+          {"intermediates", identity.intermediates},
           {"pins", identity.pins},
           {"crls", identity.crls},
           {"chain", chain},
@@ -66,6 +67,7 @@ class Pki : public Folder {
       }
     };
     files("--anchor", "anchor", identity.anchors);
+    files("--intermediate", "intermediate", identity.intermediates);
     files("--crl", "crl", identity.crls);
     for (const auto& pin : identity.pins) list.insert(list.end(), {"--pin", pin});
     std::string chain;

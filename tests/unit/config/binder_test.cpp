@@ -42,7 +42,7 @@ TEST_F(Binding, UnknownKeys) {
                        {"fedgate.yaml:5:13: error: unknown key `shutdown.wait`; known here: announce and drain"}},
                       {"nodes:\n  - { node_id: orgb.example, trust_anchors: [anchors/orgb.crt], trusted: true }\n",
                        {"fedgate.yaml:6:65: error: unknown key `nodes[].trusted`; known here: node_id, name, alias, "
-                        "endpoints, trust_anchors, pins, crl, spiffe_id, principal_domains, resources, "
+                        "endpoints, trust_anchors, intermediates, pins, crl, spiffe_id, principal_domains, resources, "
                         "reads, enabled, rate_limit_per_hour and metadata"}},
                   });
 }

@@ -125,15 +125,18 @@ TEST_F(Starting, WithDevPkiLoadsRightAway) {
   ASSERT_TRUE(starter) << starter.error().detail;
   const auto at = [&](const char* name) { return folder.at(std::string("new/orga/") + name); };
   EXPECT_EQ(starter->files, (std::vector<std::string>{at("fedgate.yaml"), at("tls/ca.crt"), at("tls/ca.key"),
-                                                      at("tls/node.crt"), at("tls/node.key")}));
-  for (const auto* secret : {"tls/ca.key", "tls/node.key"}) EXPECT_EQ(mode(secret), 0600U) << secret;
-  for (const auto* directory : {"", "tls", "anchors", "tokens", "state"})
+                                                      at("tls/node.crt"), at("tls/node.key"), at("signer/audit.key"),
+                                                      at("signer/witness.key")}));
+  for (const auto* secret : {"tls/ca.key", "tls/node.key", "signer/audit.key", "signer/witness.key"}) EXPECT_EQ(mode(secret), 0600U) << secret;
+  for (const auto* directory : {"", "tls", "signer", "anchors", "tokens", "state"})
     EXPECT_EQ(mode(directory), 0700U) << directory;
   const auto loaded = load(at("fedgate.yaml"), today());
   EXPECT_EQ(folder.texts(loaded), std::vector<std::string>{});
   ASSERT_NE(loaded.settings, nullptr);
   EXPECT_EQ(loaded.settings->admin.address, "unix:" + at("admin.sock"));
   EXPECT_EQ(loaded.settings->audit.journal, at("state/journal"));
+  EXPECT_EQ(loaded.settings->audit.signing_key_file, at("signer/audit.key"));
+  EXPECT_EQ(loaded.settings->audit.witness_key_file, at("signer/witness.key"));
   std::string steps;
   for (const auto& step : starter->next_steps) steps += step + "\n";
   for (const auto& part :
@@ -168,7 +171,7 @@ TEST_F(Starting, ExamplesAreValidWhenUncommented) {
 TEST_F(Starting, WithoutPkiSaysWhatIsMissing) {
   const auto starter = make_starter(options(false), today());
   ASSERT_TRUE(starter) << starter.error().detail;
-  EXPECT_EQ(starter->files.size(), 1U);
+  EXPECT_EQ(starter->files.size(), 3U);  // and the keys that sign checkpoints
   const auto loaded = load(starter->files[0], today());
   EXPECT_EQ(loaded.findings.size(), 2U);
   EXPECT_NE(starter->next_steps.at(0).find("tls/node.key"), std::string::npos);

@@ -64,6 +64,8 @@ TEST(Reference, RestartKeysAreThoseThatAreCompared) {
       {"limits.connections", [](Settings& s) { s.server_limits.connections = 1; }},
       {"audit.journal", [](Settings& s) { s.audit.journal = "/x"; }},
       {"audit.journal_max", [](Settings& s) { s.audit.journal_max = 1; }},
+      {"audit.principals", [](Settings& s) { s.audit.principals = audit::Principals::hashed; }},
+      {"audit.retention", [](Settings& s) { s.audit.retention = std::chrono::hours(1); }},
       {"shutdown.announce", [](Settings& s) { s.shutdown.announce = {}; }},
       {"shutdown.drain", [](Settings& s) { s.shutdown.drain = {}; }},
       {"log.format", [](Settings& s) { s.log.format = log::Format::text; }},

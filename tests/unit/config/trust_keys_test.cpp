@@ -88,6 +88,81 @@ TEST_F(TrustKeys, SpiffeId) {
                      "(spiffe://trust-domain/path): it names a trust domain only, and a gateway needs a path"}}});
 }
 
+TEST_F(TrustKeys, Intermediates) {
+  const auto issuing = issue(dated(Recipe::intermediate("Issuing CA of B")), &ca);
+  folder.write("issuing.crt", issuing.pem());
+  const auto loaded = folder.load(node("intermediates: [issuing.crt]"));
+  ASSERT_NE(loaded.settings, nullptr) << testing::PrintToString(folder.texts(loaded));
+  EXPECT_EQ(loaded.settings->nodes[0].intermediates, std::vector{issuing.pem()});
+  EXPECT_NE(std::ranges::find(loaded.files, folder.at("issuing.crt")), loaded.files.end()) << "it is watched";
+  folder.write("leaf.crt", issue(dated(Recipe::leaf("orgb.example")), &ca).pem());
+  folder.write("text.crt", "hello");
+  auto odd = dated(Recipe::intermediate("Odd CA"));
+  odd.basic_constraints = "CA:TRUE";
+  folder.write("odd.crt", issue(odd, &ca).pem());
+  auto old = dated(Recipe::intermediate("Old CA"));
+  old.not_after = today().wall();
+  folder.write("old.crt", issue(old, &ca).pem());
+  expect_findings(
+      folder,
+      {{node("intermediates: [anchors/ca.crt]"),
+        {"fedgate.yaml:5:84: error: `nodes[].intermediates`: anchors/ca.crt is a root (CN=CA of B); an intermediate is "
+         "a "
+         "CA that another CA has certified"}},
+       {node("intermediates: [leaf.crt]"),
+        {"fedgate.yaml:5:84: error: `nodes[].intermediates`: leaf.crt is not a CA certificate (CN=orgb.example); an "
+         "intermediate is a CA that another CA has certified"}},
+       {node("intermediates: [text.crt]"),
+        {"fedgate.yaml:5:84: error: `nodes[].intermediates`: text.crt holds no PEM certificate (-----BEGIN "
+         "CERTIFICATE-----)"}},
+       {node("intermediates: [odd.crt]"),
+        {"fedgate.yaml:5:84: error: `nodes[].intermediates`: odd.crt: the intermediate \"CN=Odd CA\": its "
+         "basicConstraints are not critical, as a CA's must be (ca_basic_constraints, docs/trust.md)"}},
+       {node("intermediates: [old.crt]"),
+        {"fedgate.yaml:5:84: warning: `nodes[].intermediates`: old.crt expired on 2026-06-15; certificates that need "
+         "it "
+         "are refused until it is replaced"}}});
+}
+
+TEST_F(TrustKeys, OurOwnCertificateMayNameUsByASpiffeIdWhereThatIsConfigured) {
+  const std::string uri = "spiffe://orga.example/gateway";
+  const auto own = [&](std::vector<trust::AlternativeName> names) {
+    auto recipe = dated(Recipe::leaf(""));
+    recipe.common_name = "";
+    recipe.names = std::move(names);
+    recipe.names_critical = true;
+    const auto leaf = issue(recipe, &ca);
+    folder.write("tls/node.crt", leaf.pem());
+    folder.write("tls/node.key", leaf.key_pem(), 0600);
+  };
+  const auto with_id = [](const std::string& spiffe_id) {
+    return "node: { id: orga.example, spiffe_id: \"" + spiffe_id +
+           "\" }\ntls: { certificate: tls/node.crt, key: tls/node.key }\nstore: { url: \"sqlite:state.db\" }\n"
+           "audit: { journal: journal }\n";
+  };
+  own({{GEN_URI, uri}});
+  const auto loaded = folder.load_whole(with_id(uri));
+  ASSERT_NE(loaded.settings, nullptr) << testing::PrintToString(folder.texts(loaded));
+  EXPECT_EQ(loaded.settings->node.spiffe_id, uri);
+  EXPECT_EQ(
+      folder.texts(folder.load("")),
+      (std::vector<std::string>{"fedgate.yaml:2:21: error: `tls.certificate` does not hold `node.id` orga.example as "
+                                "a DNS SAN (it holds none); peers would refuse it: issue it for that name, or give "
+                                "`node.spiffe_id` if every peer knows this gateway by " +
+                                uri}));
+  EXPECT_EQ(folder.texts(folder.load_whole(with_id("spiffe://orga.example/other"))),
+            (std::vector<std::string>{"fedgate.yaml:2:21: error: `tls.certificate` does not hold `node.spiffe_id` "
+                                      "spiffe://orga.example/other as its one URI SAN (it holds " +
+                                      uri + "); peers would refuse it: issue it for that URI"}));
+  EXPECT_EQ(folder.load_whole(with_id("spiffe://orga.example")).settings, nullptr);
+  own({{GEN_URI, uri}, {GEN_URI, uri + "/x"}});
+  EXPECT_EQ(folder.load_whole(with_id(uri)).settings, nullptr) << "a SPIFFE identity stands alone";
+  own({{GEN_DNS, "orga.example"}});
+  EXPECT_EQ(folder.load_whole(with_id(uri)).settings, nullptr) << "peers that know us by it would refuse this one";
+  own({{GEN_DNS, "orga.example"}, {GEN_URI, uri}});
+  EXPECT_NE(folder.load_whole(with_id(uri)).settings, nullptr);
+}
+
 TEST_F(TrustKeys, ExpiryWarnings) {
   using std::chrono::days;
   EXPECT_EQ(folder.load("").settings->expiry_warnings,

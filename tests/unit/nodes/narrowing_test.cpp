@@ -23,7 +23,7 @@ TEST_F(Narrowed, DuringAnOutageItIsInForceAndStaysSo) {
   load({configured("orgb.example"), configured("orgc.example")});
   ASSERT_TRUE(registry_->add(offered("orgd.example")));
   std::vector<std::string> cut_off;
-  registry_->on_change([&](const NodeTable& before, const NodeTable& after) {
+  registry_->on_change([&](const NodeTable& before, const NodeTable& after, ChangedBy) {
     for (const auto& one : differences(before, after))
       if (one.cut_off) cut_off.push_back(one.before->id.str());
   });

@@ -104,6 +104,11 @@ class Flaky final : public store::Store {
     return real_->audit_position(log);
   }
   Result<std::vector<store::AuditRow>> audit(const store::AuditQuery& query) override { return real_->audit(query); }
+  Result<std::vector<store::AuditRow>> calls(const store::CallQuery& query) override { return real_->calls(query); }
+  Result<std::vector<store::AuditRow>> log_rows(const std::string& log, std::uint64_t from,
+                                                std::size_t limit) override {
+    return real_->log_rows(log, from, limit);
+  }
 
  private:
   void wait() {

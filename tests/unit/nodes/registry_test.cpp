@@ -264,7 +264,7 @@ TEST_F(RegistryTest, WhatWidensIsStoredFirstAndPublishedAfter) {
   store_->reads_fail = false;
 
   std::vector<std::string> heard;
-  registry_->on_change([&](const NodeTable& before, const NodeTable& after) {
+  registry_->on_change([&](const NodeTable& before, const NodeTable& after, ChangedBy) {
     heard.push_back(std::to_string(before.all().size()) + ">" + std::to_string(after.all().size()));
     EXPECT_EQ(&after, registry_->table().load().get()) << "published before it is told";
     EXPECT_EQ(store_->nodes().value(), after.all()) << "and stored before that";
@@ -282,6 +282,38 @@ TEST_F(RegistryTest, WhatWidensIsStoredFirstAndPublishedAfter) {
   store_->writes_fail = false;
   ASSERT_TRUE(registry_->add(offered("orgc.example")));
   EXPECT_THAT(heard, ElementsAre("0>1", "1>2"));
+}
+
+/// What another replica has changed may be first seen inside a command of ours, and is not the command's.
+TEST_F(RegistryTest, WhatOthersHaveChangedIsToldApartFromACommandsOwnChange) {
+  load({});
+  ASSERT_TRUE(registry_->add(offered("orgb.example")));
+  ASSERT_TRUE(registry_->add(offered("orgc.example")));
+  std::vector<std::string> heard;
+  registry_->on_change([&](const NodeTable& before, const NodeTable& after, ChangedBy by) {
+    for (const auto& one : differences(before, after))
+      heard.push_back((one.after != nullptr ? one.after : one.before)->id.str() + (one.cut_off ? " cut off" : "") +
+                      (by == ChangedBy::us ? " by us" : " by others"));
+  });
+  const auto revoke_elsewhere = [&](const char* name) {
+    auto row = at(name);
+    row.trust_level = TrustLevel::revoked;
+    ASSERT_TRUE(store_->put_node(row));
+  };
+  revoke_elsewhere("orgb.example");
+  ASSERT_TRUE(registry_->change("orgc.example", {.rate_limit_per_hour = 9}));
+  EXPECT_THAT(heard, ElementsAre("orgb.example cut off by others", "orgc.example by us"));
+  heard.clear();
+  revoke_elsewhere("orgc.example");
+  ASSERT_TRUE(registry_->add(offered("orgd.example")));
+  EXPECT_THAT(heard, ElementsAre("orgc.example cut off by others", "orgd.example by us"));
+  heard.clear();
+  revoke_elsewhere("orgd.example");
+  load({configured("orge.example")});
+  EXPECT_THAT(heard, ElementsAre("orgd.example cut off by others", "orge.example by us"));
+  heard.clear();
+  ASSERT_TRUE(cut("orge.example", disabled));
+  EXPECT_THAT(heard, ElementsAre("orge.example cut off by us"));
 }
 
 TEST_F(RegistryTest, CredentialsAreExchangedAsAWhole) {

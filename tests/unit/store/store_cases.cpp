@@ -38,6 +38,7 @@ Node full_node(std::string_view id) {
   node.alias = "orgb";
   node.endpoints = {"https://gate.orgb.example:8443", "https://gate2.orgb.example:8443", "https://[2001:db8::1]:8443"};
   node.trust_anchors = {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "second"};
+  node.intermediates = {"-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n", "another"};
   node.pins = {std::string(64, 'a'), std::string(64, 'b')};
   node.spiffe_id = "spiffe://orgb.example/gateway";
   node.principal_domains = {named<Domain>("orgb.example"), named<Domain>("b.example")};
@@ -197,6 +198,58 @@ void position_is_of_one_log(const std::string& url) {
   EXPECT_EQ(store->audit_position("a").value(), 0U);
   EXPECT_EQ(store->audit_position("b").value(), 41U);
   EXPECT_EQ(store->audit_position("c").value(), std::nullopt);
+}
+
+void a_log_is_continued_where_it_stands(const std::string& url) {
+  const auto store = opened(url);
+  std::vector<AuditRow> rows;
+  for (std::uint64_t i = 0; i < 10; ++i) rows.push_back(audit_row("a", i, some_time));
+  const std::span all(rows);
+  ASSERT_TRUE(ok(store->continue_audit(all.first(4), std::nullopt)));
+  ASSERT_TRUE(ok(store->continue_audit(all.subspan(4, 2), 3)));
+  ASSERT_TRUE(ok(store->append_audit(std::array{audit_row("b", 99, some_time)}))) << "another log is another matter";
+  for (const std::optional<std::uint64_t> last : {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(4),
+                                                  std::optional<std::uint64_t>(6), std::optional<std::uint64_t>(99)}) {
+    const auto refused = store->continue_audit(all.subspan(6), last);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::conflict);
+    EXPECT_THAT(refused.error().detail, HasSubstr("is record 5"));
+  }
+  // Rows that are there already are somebody else's, even behind the right place.
+  auto overlapping = rows;
+  for (auto& row : overlapping) row.reason = "rewritten";
+  EXPECT_EQ(store->continue_audit(std::span(overlapping).subspan(5), 4).error().code, Code::conflict);
+  EXPECT_EQ(store->log_rows("a", 0, 100).value(), std::vector(rows.begin(), rows.begin() + 6));
+  ASSERT_TRUE(ok(store->continue_audit(all.subspan(6), 5)));
+  ASSERT_TRUE(ok(store->continue_audit({}, 77)));
+  EXPECT_EQ(store->log_rows("a", 0, 100).value(), rows);
+}
+
+void old_rows_are_pruned_from_the_front(const std::string& url) {
+  const auto store = opened(url);
+  std::vector<AuditRow> rows;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    rows.push_back(audit_row("a", i, some_time + std::chrono::minutes(i == 3 ? 0 : i)));
+  ASSERT_TRUE(ok(store->append_audit(rows)));
+  ASSERT_TRUE(ok(store->append_audit(std::array{audit_row("b", 0, some_time)})));
+  const auto pruned = [&](std::uint64_t below, int minutes, std::size_t most) {
+    const auto gone = store->prune_audit("a", below, some_time + std::chrono::minutes(minutes), most);
+    EXPECT_TRUE(ok(gone));
+    return gone.value_or(0);
+  };
+  const auto first = [&] { return store->log_rows("a", 0, 1)->front().index; };
+  EXPECT_EQ(pruned(20, 0, 10), 0U) << "none is older";
+  EXPECT_EQ(pruned(20, 1, 10), 1U);
+  EXPECT_EQ(first(), 1U) << "an old one behind a young one stays: no gap";
+  EXPECT_EQ(pruned(20, 12, 4), 4U);
+  EXPECT_EQ(first(), 5U);
+  EXPECT_EQ(pruned(8, 12, 100), 3U);
+  EXPECT_EQ(pruned(8, 12, 100), 0U);
+  EXPECT_EQ(first(), 8U);
+  EXPECT_EQ(pruned(20, 12, 100), 4U);
+  EXPECT_EQ(first(), 12U);
+  EXPECT_EQ(store->log_rows("a", 0, 100)->size(), 8U);
+  EXPECT_EQ(store->log_rows("b", 0, 100)->size(), 1U);
 }
 
 void every_filter_filters(const std::string& url) {
@@ -383,6 +436,8 @@ constexpr Case cases[] = {
     {"audit_round_trip", audit_round_trip},
     {"append_is_idempotent", append_is_idempotent},
     {"position_is_of_one_log", position_is_of_one_log},
+    {"a_log_is_continued_where_it_stands", a_log_is_continued_where_it_stands},
+    {"old_rows_are_pruned_from_the_front", old_rows_are_pruned_from_the_front},
     {"every_filter_filters", every_filter_filters},
     {"paging_is_stable_under_equal_times", paging_is_stable_under_equal_times},
     {"migrations_go_up_and_down", migrations_go_up_and_down},
@@ -390,12 +445,23 @@ constexpr Case cases[] = {
     {"failed_migration_leaves_nothing", failed_migration_leaves_nothing},
     {"replicas_start_at_once", replicas_start_at_once},
     {"transactions_are_whole", transactions_are_whole},
+    {"seen_leaves_are_kept", seen_leaves_are_kept},
     {"invites_are_kept", invites_are_kept},
     {"invites_serve_one_key", invites_serve_one_key},
     {"candidates_are_kept", candidates_are_kept},
     {"candidates_are_bounded", candidates_are_bounded},
     {"bundles_follow_each_other", bundles_follow_each_other},
     {"rotation_is_kept", rotation_is_kept},
+    {"further_filters_filter", further_filters_filter},
+    {"calls_are_between_two_nodes", calls_are_between_two_nodes},
+    {"calls_are_paged_in_their_order", calls_are_paged_in_their_order},
+    {"questions_end", questions_end},
+    {"a_log_is_read_by_index", a_log_is_read_by_index},
+    {"reconciliations_go_on", reconciliations_go_on},
+    {"witness_state_is_compared_and_swapped", witness_state_is_compared_and_swapped},
+    {"checkpoints_gather_signatures", checkpoints_gather_signatures},
+    {"references_change_their_state", references_change_their_state},
+    {"alarms_are_kept", alarms_are_kept},
 };
 
 }  // namespace

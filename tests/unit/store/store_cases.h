@@ -27,8 +27,21 @@ void invites_serve_one_key(const std::string& url);
 void candidates_are_kept(const std::string& url);
 void candidates_are_bounded(const std::string& url);
 void bundles_follow_each_other(const std::string& url);
+void seen_leaves_are_kept(const std::string& url);
+// finding_cases.cpp
+void further_filters_filter(const std::string& url);
+void calls_are_between_two_nodes(const std::string& url);
+void calls_are_paged_in_their_order(const std::string& url);
+void questions_end(const std::string& url);
+void a_log_is_read_by_index(const std::string& url);
+void reconciliations_go_on(const std::string& url);
 // rotation_records_cases.cpp
 void rotation_is_kept(const std::string& url);
+// audit_log_records_cases.cpp
+void witness_state_is_compared_and_swapped(const std::string& url);
+void checkpoints_gather_signatures(const std::string& url);
+void references_change_their_state(const std::string& url);
+void alarms_are_kept(const std::string& url);
 
 /// Says the error where there is one.
 template <class T>

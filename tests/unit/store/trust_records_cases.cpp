@@ -249,4 +249,26 @@ void bundles_follow_each_other(const std::string& url) {
   EXPECT_FALSE(records.newest_bundle(node("c.example")).value());
 }
 
+void seen_leaves_are_kept(const std::string& url) {
+  const auto store = opened(url);
+  for (const auto* name : {"b.example", "c.example"}) {
+    Node row;
+    row.id = node(name);
+    row.created_at = row.updated_at = some_time;
+    ASSERT_TRUE(store->put_node(row));
+  }
+  TrustRecords records(*store);
+  EXPECT_THAT(records.seen_leaves().value(), IsEmpty());
+  const SeenLeaf client{node("b.example"), ShownBy::client, "\"CN=b.example\"", some_time};
+  SeenLeaf server{node("b.example"), ShownBy::server, "without a subject", some_time + hours(1)};
+  ASSERT_TRUE(records.put_seen_leaves({client, server, {node("gone.example"), ShownBy::server, "", some_time}}));
+  EXPECT_THAT(records.seen_leaves().value(), testing::UnorderedElementsAre(client, server));
+  server.ends += hours(24);
+  ASSERT_TRUE(records.put_seen_leaves({server}));
+  ASSERT_TRUE(records.put_seen_leaves({}));
+  EXPECT_THAT(TrustRecords(*opened(url)).seen_leaves().value(), testing::UnorderedElementsAre(client, server));
+  ASSERT_TRUE(store->remove_node(node("b.example")));
+  EXPECT_THAT(records.seen_leaves().value(), IsEmpty());
+}
+
 }  // namespace fedgate::store

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/identities.h"
+#include "trust/seen_leaves.h"
 
 namespace fedgate::trust {
 namespace {
@@ -88,6 +89,39 @@ TEST(Expiry, OfOwnCertificateAnchorsAndLists) {
   const auto lists = expiring_lists(*RevocationLists::make(sources));
   ASSERT_EQ(lists.size(), 1U);
   EXPECT_EQ(lists[0].ends, test_now + 24h);
+}
+
+TEST(SeenLeaves, AreKeptByEndAndSurviveARestart) {
+  const auto& root = *test::authorities().root;
+  const auto node = test::other_node("orgp.example", root.pem());
+  const auto leaf_until = [&](WallTime end) {
+    auto recipe = Recipe::leaf("orgp.example");
+    recipe.not_after = end;
+    return issue(recipe, &root);
+  };
+  const auto first = leaf_until(test_now + days(3));
+  SeenLeaves seen;
+  EXPECT_TRUE(seen.take_news().empty());
+  seen.saw(node.id, Presented::by_client, first.get());
+  seen.saw(node.id, Presented::by_server, leaf_until(test_now + days(90)).get());
+  EXPECT_EQ(seen.expiring({&node, 1}).size(), 2U);
+  const auto news = seen.take_news();
+  ASSERT_EQ(news.size(), 2U);
+  EXPECT_EQ(news[0], (SeenLeaf{node.id, ShownBy::client, "\"CN=orgp.example\"", test_now + days(3)}));
+  seen.saw(node.id, Presented::by_client, first.get());
+  EXPECT_TRUE(seen.take_news().empty()) << "it has only come again";
+  seen.put_back(news);
+  EXPECT_EQ(seen.take_news(), news);
+
+  SeenLeaves restarted;
+  restarted.saw(node.id, Presented::by_server, leaf_until(test_now + days(180)).get());
+  restarted.restore(news);
+  const auto ends = restarted.expiring({&node, 1});
+  ASSERT_EQ(ends.size(), 2U);
+  EXPECT_EQ(ends[0].ends, test_now + days(3));
+  EXPECT_EQ(ends[1].ends, test_now + days(180)) << "what was seen since";
+  restarted.keep_only({});
+  EXPECT_TRUE(restarted.expiring({&node, 1}).empty());
 }
 
 }  // namespace

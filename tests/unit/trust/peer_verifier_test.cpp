@@ -103,6 +103,37 @@ TEST(PeerVerifier, HoldsUntilTheFirstOfItsPartsEnds) {
   EXPECT_EQ(answer->valid_until, test_now + 5h);
 }
 
+TEST(PeerVerifier, ACertificateWithoutASubjectIsCalledByWhatItHas) {
+  const auto identity = by_root([](Recipe& r) {
+    r.common_name.clear();
+    r.names_critical = true;
+    r.extended_key_usage.clear();
+    r.serial = "0a0b";
+  });
+  const auto refused = judge({identity.node()}, identity);
+  ASSERT_FALSE(refused);
+  const auto digest = to_hex(certificate_sha256(identity.chain[0]->get()).value());
+  EXPECT_NE(refused.error().detail.find("the certificate without a subject (serial 0a0b, SHA-256 " + digest + "):"),
+            std::string::npos)
+      << refused.error().detail;
+}
+
+TEST(ClaimsNode, ByDnsNameOrSpiffeIdWhateverTheCase) {
+  const auto claims = [](const AlternativeName& name, const std::string& spiffe_id) {
+    auto recipe = Recipe::leaf("somebody.example");
+    recipe.names = {name};
+    auto node = test::other_node(test::peer_id, "");
+    node.spiffe_id = spiffe_id;
+    return claims_node(issue(recipe).der(), node);
+  };
+  EXPECT_TRUE(claims({GEN_DNS, "OrgP.example"}, ""));
+  EXPECT_TRUE(claims({GEN_URI, test::peer_spiffe_id}, test::peer_spiffe_id));
+  EXPECT_TRUE(claims({GEN_DNS, test::peer_id}, test::peer_spiffe_id)) << "its id is its own all the same";
+  EXPECT_FALSE(claims({GEN_URI, test::peer_spiffe_id + "/x"}, test::peer_spiffe_id));
+  EXPECT_FALSE(claims({GEN_URI, test::peer_spiffe_id}, ""));
+  EXPECT_FALSE(claims({GEN_DNS, "orgq.example"}, ""));
+}
+
 TEST(PeerVerifier, TwoAnchorsInOneText) {
   auto identity = by_root(no_change);
   identity.anchors = {authorities().stranger->pem() + authorities().root->pem()};

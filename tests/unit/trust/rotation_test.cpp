@@ -114,6 +114,27 @@ TEST_F(RotationTest, ACertifiedAnchorIsPutBesideTheOldOne) {
   EXPECT_THAT(judged->dropped, IsEmpty());
 }
 
+/// The connection has shown the staple; a bundle brings none.
+TEST_F(RotationTest, ALeafThatDemandsAStapleVouchesForItsBundle) {
+  auto recipe = Recipe::leaf("orga.example");
+  recipe.tls_feature = "status_request";
+  leaf = issue(recipe, &old_ca);
+  const auto judged = judge();
+  ASSERT_TRUE(judged) << judged.error().detail;
+  EXPECT_EQ(judged->verdict, BundleVerdict::accepted) << judged->why;
+  EXPECT_TRUE(stands_on(id("orga.example"), leaf.pem(), std::vector{old_ca.pem()}, test_now));
+}
+
+TEST_F(RotationTest, AConfiguredIntermediateStandsBehindTheLeafThatSigns) {
+  const auto issuing = issue(Recipe::intermediate("issuing"), &old_ca);
+  leaf = issue(Recipe::leaf("orga.example"), &issuing);
+  EXPECT_THAT(refusal(), HasSubstr("do not stand behind"));
+  from.row.intermediates = {issuing.pem()};
+  const auto judged = judge();
+  ASSERT_TRUE(judged) << judged.error().detail;
+  EXPECT_EQ(judged->verdict, BundleVerdict::accepted) << judged->why;
+}
+
 TEST_F(RotationTest, TheSameBundleAgainIsKnown) {
   next = first;
   EXPECT_EQ(judge().value().verdict, BundleVerdict::known);
