@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "api/answers.h"
-#include "api/erasure_api.h"
 #include "api/audit_api.h"
+#include "api/erasure_api.h"
 #include "api/receipt_api.h"
 #include "api/rotation_api.h"
 #include "api/signing_api.h"

@@ -9,8 +9,8 @@
 namespace fedgate::api {
 
 PeersApi::PeersApi(About about, federation::Inbound& inbound, federation::BundleExchange& exchange,
-                   federation::Trail& trail, federation::AuditExchange& audit,
-                   const Snapshot<nodes::NodeTable>& nodes, std::function<bool()> draining)
+                   federation::Trail& trail, federation::AuditExchange& audit, const Snapshot<nodes::NodeTable>& nodes,
+                   std::function<bool()> draining)
     : about_(std::move(about)),
       inbound_(inbound),
       exchange_(exchange),

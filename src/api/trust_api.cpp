@@ -113,7 +113,8 @@ Json relationship_view(const federation::Relationship& relationship) {
         {"at", utc_text(relationship.verification->at)},
         {"good", relationship.verification->good},
         {"detail", relationship.verification->detail},
-        {"since", relationship.verification->since ? Json(utc_text(*relationship.verification->since)) : Json(nullptr)}};
+        {"since",
+         relationship.verification->since ? Json(utc_text(*relationship.verification->since)) : Json(nullptr)}};
   return view;
 }
 

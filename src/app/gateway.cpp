@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t pool_threads = 4;
 constexpr std::size_t pool_queue = 256;
-constexpr std::size_t background_tasks = 10 + federation::BundleExchange::lanes + federation::Verifications::lanes +
-                                         federation::AuditExchange::lanes;
+constexpr std::size_t background_tasks =
+    10 + federation::BundleExchange::lanes + federation::Verifications::lanes + federation::AuditExchange::lanes;
 constexpr auto shipping_bound = std::chrono::seconds(5);
 constexpr auto settling_bound = std::chrono::seconds(10);
 
@@ -302,8 +302,9 @@ void Gateway::build_lanes() {
   Worker& first = *workers_.front();
   cut_off_progress_.wake_on(first.executor());
   upkeep_ = std::make_unique<federation::Upkeep>(*around_, first.wheel());
-  keeper_ = std::make_unique<RegistryKeeper>(first.executor(), *registry_, *store_, *acts_, keeping_,
-                                             settings.store.migrate ? EmptyDatabase::migrate : EmptyDatabase::leave, log_);
+  keeper_ =
+      std::make_unique<RegistryKeeper>(first.executor(), *registry_, *store_, *acts_, keeping_,
+                                       settings.store.migrate ? EmptyDatabase::migrate : EmptyDatabase::leave, log_);
   background_ = std::make_unique<TaskGroup>(first.executor(), background_tasks, [this](const std::exception& error) {
     log_.error("bug: a background task failed", {{"what", error.what()}});
   });

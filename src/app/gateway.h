@@ -18,8 +18,8 @@
 
 #include "adapters/resource.h"
 #include "api/admin_api.h"
-#include "api/signing_api.h"
 #include "api/audit_api.h"
+#include "api/signing_api.h"
 #include "app/cut_off.h"
 #include "app/expiry_watch.h"
 #include "app/file_watch.h"
@@ -237,8 +237,8 @@ class Gateway {
 
   CutOffs cut_off_progress_;
   WorkerPool pool_;
-  WorkerPool keeping_;   // one thread, of keeper_ alone
-  WorkerPool cut_offs_;  // for what must not wait behind those who wait for the database
+  WorkerPool keeping_;          // one thread, of keeper_ alone
+  WorkerPool cut_offs_;         // for what must not wait behind those who wait for the database
   WorkerPool witnessing_pool_;  // what peers may ask of our log and for theirs
   std::unique_ptr<store::Store> witnessing_store_;
   std::unique_ptr<federation::AuditAlarms> alarms_;

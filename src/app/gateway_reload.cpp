@@ -160,14 +160,14 @@ federation::OwnTrust Gateway::own_trust(const config::Settings& settings) const 
 
 void Gateway::build_trust() {
   own_trust_.publish(std::make_shared<federation::OwnTrust>(own_trust(*settings_)));
-  verifications_ = std::make_unique<federation::Verifications>(
-      federation::Verifications::Parts{.nodes = registry_->table(),
-                                       .own = own_trust_,
-                                       .clock = environment_.clock,
-                                       .entropy = environment_.entropy,
-                                       .log = log_,
-                                       .metrics = metrics_,
-                                       .pace = environment_.verification});
+  verifications_ =
+      std::make_unique<federation::Verifications>(federation::Verifications::Parts{.nodes = registry_->table(),
+                                                                                   .own = own_trust_,
+                                                                                   .clock = environment_.clock,
+                                                                                   .entropy = environment_.entropy,
+                                                                                   .log = log_,
+                                                                                   .metrics = metrics_,
+                                                                                   .pace = environment_.verification});
   verifications_->nodes_changed(nodes::NodeTable({}), *registry_->table().load());
   const federation::TrustSurroundings around{.store = *store_,
                                              .registry = *registry_,
@@ -179,11 +179,10 @@ void Gateway::build_trust() {
                                              .entropy = environment_.entropy,
                                              .log = log_,
                                              .metrics = metrics_};
-  desk_ = std::make_unique<federation::TrustDesk>(
-      federation::TrustDesk::Parts{around, *verifications_,
-                                   [this]() -> std::size_t { return gate_ ? gate_->take_refused() : 0; }});
-  exchange_ =
-      std::make_unique<federation::BundleExchange>(federation::BundleExchange::Parts{around, log_keys_, environment_.exchange});
+  desk_ = std::make_unique<federation::TrustDesk>(federation::TrustDesk::Parts{
+      around, *verifications_, [this]() -> std::size_t { return gate_ ? gate_->take_refused() : 0; }});
+  exchange_ = std::make_unique<federation::BundleExchange>(
+      federation::BundleExchange::Parts{around, log_keys_, environment_.exchange});
   if (auto looked = exchange_->look(); !looked) log_.error("bundles", {{"detail", looked.error().detail}});
   if (auto looked = desk_->look(); !looked) log_.error("trust records", {{"detail", looked.error().detail}});
   gate_ = std::make_shared<net::EnrolmentGate>(environment_.clock, [this] { return desk_->open(); });

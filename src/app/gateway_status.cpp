@@ -51,9 +51,8 @@ nlohmann::json Gateway::status() const {
     attention.push_back("the audit journal cannot be written, calls are refused: " + journal.problem);
   const auto usable =
       std::count_if(table->all().begin(), table->all().end(), [](const Node& node) { return node.usable(); });
-  body["nodes"] = {{"total", table->all().size()},
-                   {"usable", usable},
-                   {"verified", verifications_->verified().load()->size()}};
+  body["nodes"] = {
+      {"total", table->all().size()}, {"usable", usable}, {"verified", verifications_->verified().load()->size()}};
   if (const auto waiting = registry_->waiting(); !waiting.empty())
     attention.push_back(std::to_string(waiting.size()) +
                         " nodes are narrower than the database says, which cannot be written; a restart would forget "

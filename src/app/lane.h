@@ -49,8 +49,7 @@ class Lane {
         inbound(parts.around, upstreams),
         clients_api(parts.around.own_id, parts.tokens, outbound, parts.around.clock, parts.around.log),
         enrolment(parts.desk),
-        peers_api(parts.about, inbound, parts.exchange, parts.trail, parts.audit, parts.around.nodes,
-                  parts.draining),
+        peers_api(parts.about, inbound, parts.exchange, parts.trail, parts.audit, parts.around.nodes, parts.draining),
         clients_server(parts.worker, parts.clients_options, clients_api, parts.around.log, parts.around.metrics),
         peers_server(parts.worker, with_enrolment(parts.peers_options, enrolment), peers_api, parts.around.log,
                      parts.around.metrics) {}

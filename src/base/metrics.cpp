@@ -60,8 +60,7 @@ struct Metrics::Families {
         audit_backlog(gauges(r, "audit_backlog", "Records in the journal that the database does not have yet").Add({})),
         audit_mismatches(gauges(r, "audit_mismatches", "Calls of which a node's records and ours do not agree")),
         audit_records(counters(r, "audit_records_total", "Records made durable in the journal").Add({})),
-        audit_checkpoint_size(
-            gauges(r, "audit_checkpoint_size", "Records under the newest signed checkpoint").Add({})),
+        audit_checkpoint_size(gauges(r, "audit_checkpoint_size", "Records under the newest signed checkpoint").Add({})),
         audit_checkpoint_timestamp(
             gauges(r, "audit_checkpoint_timestamp_seconds", "When the newest checkpoint was signed").Add({})),
         audit_signing_stopped(
@@ -167,9 +166,7 @@ Gauge& Metrics::audit_checkpoint_size() { return families_->audit_checkpoint_siz
 Gauge& Metrics::audit_checkpoint_timestamp() { return families_->audit_checkpoint_timestamp; }
 Gauge& Metrics::audit_signing_stopped() { return families_->audit_signing_stopped; }
 Counter& Metrics::audit_refusals() { return families_->audit_refusals; }
-Gauge& Metrics::audit_alarms(std::string_view kind) {
-  return families_->audit_alarms.Add({{"kind", text_of(kind)}});
-}
+Gauge& Metrics::audit_alarms(std::string_view kind) { return families_->audit_alarms.Add({{"kind", text_of(kind)}}); }
 Gauge& Metrics::audit_receipts(const std::string& node, std::string_view state) {
   return families_->audit_receipts.Add({{"node", node}, {"state", text_of(state)}});
 }

@@ -50,10 +50,10 @@ class Metrics {
   /// Calls that the newest reconciliation with this node found; kind: differs, missing_here, missing_there, unknown,
   /// unproven.
   prometheus::Gauge& audit_mismatches(const std::string& node, std::string_view kind);
-  prometheus::Gauge& audit_checkpoint_size();       // records under the newest signed checkpoint
-  prometheus::Gauge& audit_checkpoint_timestamp();  // when that was signed, in seconds since 1970
-  prometheus::Gauge& audit_signing_stopped();       // 1: the journal contradicts what is signed
-  prometheus::Counter& audit_refusals();  // calls refused because the journal could not be written
+  prometheus::Gauge& audit_checkpoint_size();              // records under the newest signed checkpoint
+  prometheus::Gauge& audit_checkpoint_timestamp();         // when that was signed, in seconds since 1970
+  prometheus::Gauge& audit_signing_stopped();              // 1: the journal contradicts what is signed
+  prometheus::Counter& audit_refusals();                   // calls refused because the journal could not be written
   prometheus::Gauge& audit_alarms(std::string_view kind);  // that are raised and not settled
   /// Leaves of a node that our own name: state waiting, missing.
   prometheus::Gauge& audit_receipts(const std::string& node, std::string_view state);

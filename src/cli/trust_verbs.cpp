@@ -54,8 +54,8 @@ void show_relationship(Context& context, const Json& answer) {
   if (const auto& seen = part_of(answer, "verification"); seen.is_object()) {
     const auto since = text_of(seen, "since");
     details.add("verified", since.empty() ? "NO; calls wait for it" : "since " + since);
-    details.add("  last tried", text_of(seen, "at") + (flag_of(seen, "good") ? ", good: " : ", NOT good: ") +
-                                    text_of(seen, "detail"));
+    details.add("  last tried",
+                text_of(seen, "at") + (flag_of(seen, "good") ? ", good: " : ", NOT good: ") + text_of(seen, "detail"));
   }
   show_bundle(details, answer);
   for (const auto& candidate : part_of(answer, "candidates")) show_candidate(details, candidate);

@@ -256,11 +256,11 @@ void Resolver::own_certificate(const trust::CertificateFacts& facts, Place place
                                     " as its one URI SAN (it holds " + held(facts.uris) +
                                     "); peers would refuse it: issue it for that URI");
   const bool has_spiffe_id = facts.uris.size() == 1 && facts.uris.front().starts_with("spiffe://");
-  report_.error(place, name + " does not hold `node.id` " + out_.node.id.str() + " as a DNS SAN (it holds " +
-                           held(facts.dns_names) + "); peers would refuse it: issue it for that name" +
-                           (has_spiffe_id ? ", or give `node.spiffe_id` if every peer knows this gateway by " +
-                                                facts.uris.front()
-                                          : ""));
+  report_.error(
+      place, name + " does not hold `node.id` " + out_.node.id.str() + " as a DNS SAN (it holds " +
+                 held(facts.dns_names) + "); peers would refuse it: issue it for that name" +
+                 (has_spiffe_id ? ", or give `node.spiffe_id` if every peer knows this gateway by " + facts.uris.front()
+                                : ""));
 }
 
 void Resolver::store() {

@@ -158,8 +158,7 @@ Task<Result<std::string>> Trail::answer(NodeId peer, std::string body) {
 }
 
 Task<Result<wire::TrailPage>> Trail::own(NodeId peer, wire::TrailQuestion question) {
-  auto page =
-      co_await parts_.pool.run([this, peer, asked = std::move(question)] { return read(peer, asked); });
+  auto page = co_await parts_.pool.run([this, peer, asked = std::move(question)] { return read(peer, asked); });
   if (!page) co_return fail(page.error());
   co_return wire::TrailPage{std::move(page->records), std::move(page->next_cursor), page->complete};
 }

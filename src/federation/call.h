@@ -26,16 +26,16 @@ struct Call {
   Invocation invocation;
   Access access = Access::write;
   std::optional<Decision> decision;
-  Outcome outcome;                       ///< `not_sent` until something may have happened
-  std::string call_nonce;                ///< 16 bytes or more, the origin's
-  std::string call_hash;                 ///< hex
-  std::string peer_key;                  ///< hex SHA-256 of the counterparty's key, once it is known
-  std::string protocol;                  ///< of the adapter
-  std::string result = "null";           ///< JSON text, where the outcome is good
+  Outcome outcome;                               ///< `not_sent` until something may have happened
+  std::string call_nonce;                        ///< 16 bytes or more, the origin's
+  std::string call_hash;                         ///< hex
+  std::string peer_key;                          ///< hex SHA-256 of the counterparty's key, once it is known
+  std::string protocol;                          ///< of the adapter
+  std::string result = "null";                   ///< JSON text, where the outcome is good
   std::optional<MentionedHead> seen_checkpoint;  ///< the newest of the counterparty's log, as it mentions it
-  std::optional<LeafReference> receipt;  ///< our own outcome's leaf, once it is durable
-  std::string_view limit;                ///< the limit of ours that refused it, empty: none
-  std::chrono::seconds retry_after{0};   ///< where a limit refused it
+  std::optional<LeafReference> receipt;          ///< our own outcome's leaf, once it is durable
+  std::string_view limit;                        ///< the limit of ours that refused it, empty: none
+  std::chrono::seconds retry_after{0};           ///< where a limit refused it
 
   /// Ends the call before it had any effect.
   void refuse(Error error, DecidedBy who);

@@ -207,7 +207,8 @@ Task<> Witnessing::finish(const Node& node, Step how, const Checkpoint& latest, 
       if (!problem.empty()) contact.problem = std::move(problem);
       contact.setbacks = std::min(contact.setbacks + 1, 16U);
       // Who answers may learn our key any moment.
-      const auto longest = how == Step::away ? pace_.longest_pause : std::min(pace_.longest_pause, pace_.prove_within / 2);
+      const auto longest =
+          how == Step::away ? pace_.longest_pause : std::min(pace_.longest_pause, pace_.prove_within / 2);
       contact.next = now + std::min<std::chrono::milliseconds>(longest, pace_.interval * (1U << contact.setbacks));
       if (how == Step::away)
         contact.owing.reset();

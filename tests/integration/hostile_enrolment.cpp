@@ -196,12 +196,6 @@ TEST_F(HostileEnrolment, ABundleIsItsOwnersAndNobodyElses) {
                       }),
               HasSubstr("proof"));
   auto claimant = who;
-  claimant.bundle.principal_domains = {Domain::parse("orgb.example").value()};
-  EXPECT_THAT(refused(claimant, nothing), HasSubstr("claims our own principal domain"));
-  claimant = who;
-  claimant.bundle.anchors.push_back(b.ca.certificate_pem);
-  EXPECT_THAT(refused(claimant, nothing), HasSubstr("an anchor of the bundle is orgb.example's too"));
-  claimant = who;
   claimant.bundle.anchors.push_back(c.ca.certificate_pem);
   EXPECT_THAT(refused(claimant, nothing), HasSubstr("an anchor of the bundle is orgc.example's too"));
   // A trusted peer's name, with a CA of one's own: at most a candidate, and the peer stays what it is.
@@ -530,8 +524,7 @@ TEST_F(HostileEnrolment, WhatIsHalfSaidDoesNotSurviveARestartAndWhatIsStoredDoes
   EXPECT_EQ(level("orgx.example"), "trusted");
   clock.advance(std::chrono::hours(24 * 15));
   const Claimant later("orgx.example", clock);
-  const auto expired = connect(later);
-  ASSERT_NE(expired, nullptr);
+  EXPECT_FALSE(Stranger(later.leaf, b).open()) << "no invite is open any more";
 }
 
 /// Somebody who answers for the gateway that was asked: its own chain is all it can show.

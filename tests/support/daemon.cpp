@@ -179,9 +179,11 @@ std::vector<nlohmann::json> Installation::trail(TestClient& client, WallTime sin
 }
 
 std::vector<nlohmann::json> Installation::trail(const std::string& correlation_id) const {
-  const auto shown = fedgate({"audit", "show", correlation_id, "--output", "json"});
-  if (shown.status != 0) return {};
-  return nlohmann::json::parse(shown.out);
+  const auto listed = fedgate({"audit", "list", "--correlation-id", correlation_id, "--output", "json"});
+  if (listed.status != 0) return {};
+  std::vector<nlohmann::json> events = nlohmann::json::parse(listed.out)["events"];
+  std::ranges::reverse(events);  // it begins with the newest
+  return events;
 }
 
 Partners::Partners(const std::string& binary, const Options& options, Upstream::Answer service)

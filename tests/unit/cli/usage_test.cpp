@@ -38,7 +38,8 @@ INSTANTIATE_TEST_SUITE_P(
         std::vector<std::string>{"audit", "list", "--from", "once"},
         std::vector<std::string>{"audit", "show", "not-an-id"}, std::vector<std::string>{"audit", "reconcile"},
         std::vector<std::string>{"audit", "export", "/tmp/x", "--format", "xml"},
-        std::vector<std::string>{"audit", "export", "/tmp/x", "--format", "tlog", "--principal", "a@b.example"}, std::vector<std::string>{"policy", "test"},
+        std::vector<std::string>{"audit", "export", "/tmp/x", "--format", "tlog", "--principal", "a@b.example"},
+        std::vector<std::string>{"policy", "test"},
         std::vector<std::string>{"policy", "test", "--direction", "up", "--node", "a.b", "--principal", "a@a.b",
                                  "--resource", "r", "--capability", "c"}));
 

@@ -124,10 +124,11 @@ TEST_F(Starting, WithDevPkiLoadsRightAway) {
   const auto starter = make_starter(options(true), today());
   ASSERT_TRUE(starter) << starter.error().detail;
   const auto at = [&](const char* name) { return folder.at(std::string("new/orga/") + name); };
-  EXPECT_EQ(starter->files, (std::vector<std::string>{at("fedgate.yaml"), at("tls/ca.crt"), at("tls/ca.key"),
-                                                      at("tls/node.crt"), at("tls/node.key"), at("signer/audit.key"),
-                                                      at("signer/witness.key")}));
-  for (const auto* secret : {"tls/ca.key", "tls/node.key", "signer/audit.key", "signer/witness.key"}) EXPECT_EQ(mode(secret), 0600U) << secret;
+  EXPECT_EQ(starter->files,
+            (std::vector<std::string>{at("fedgate.yaml"), at("tls/ca.crt"), at("tls/ca.key"), at("tls/node.crt"),
+                                      at("tls/node.key"), at("signer/audit.key"), at("signer/witness.key")}));
+  for (const auto* secret : {"tls/ca.key", "tls/node.key", "signer/audit.key", "signer/witness.key"})
+    EXPECT_EQ(mode(secret), 0600U) << secret;
   for (const auto* directory : {"", "tls", "signer", "anchors", "tokens", "state"})
     EXPECT_EQ(mode(directory), 0700U) << directory;
   const auto loaded = load(at("fedgate.yaml"), today());

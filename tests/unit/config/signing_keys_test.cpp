@@ -12,17 +12,23 @@ struct SigningKeys : testing::Test {
   Folder folder;
   const std::string key = audit::make_signing_key(system_entropy());
 
+  Loaded with(const std::string& audit) {
+    return folder.load_whole(
+        "node: { id: orga.example }\ntls: { certificate: tls/node.crt, key: tls/node.key }\n"
+        "store: { url: \"sqlite:state.db\" }\n" +
+        audit);
+  }
   std::vector<std::string> findings(const std::string& audit) {
-    return folder.texts(folder.load("audit: { journal: journal" + audit + " }\n"));
+    return folder.texts(with("audit: { journal: journal" + audit + " }\n"));
   }
 };
 
 TEST_F(SigningKeys, StandBesideTheJournalAndAreMadeLater) {
-  const auto with = folder.load("audit: { journal: journal, checkpoint_every: 250ms }\n");
-  ASSERT_NE(with.settings, nullptr);
-  EXPECT_EQ(with.settings->audit.signing_key_file, folder.at("signer/audit.key"));
-  EXPECT_EQ(with.settings->audit.witness_key_file, folder.at("signer/witness.key"));
-  EXPECT_EQ(with.settings->audit.checkpoint_every, std::chrono::milliseconds(250));
+  const auto made = with("audit: { journal: journal, checkpoint_every: 250ms }\n");
+  ASSERT_NE(made.settings, nullptr);
+  EXPECT_EQ(made.settings->audit.signing_key_file, folder.at("signer/audit.key"));
+  EXPECT_EQ(made.settings->audit.witness_key_file, folder.at("signer/witness.key"));
+  EXPECT_EQ(made.settings->audit.checkpoint_every, std::chrono::milliseconds(250));
 }
 
 TEST_F(SigningKeys, ThatAreThereAreJudged) {
