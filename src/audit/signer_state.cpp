@@ -39,7 +39,7 @@ Result<void> read_past(const Json& from, std::vector<SignerState::Past>& into) {
     const auto note = text_in(one, "checkpoint");
     if (!key) return fail(key.error());
     if (!note) return fail(note.error());
-    into.push_back({std::move(*key), std::move(*note)});
+    into.push_back({std::move(*key), *note});
   }
   return {};
 }
