@@ -17,9 +17,7 @@ TEST(CsvCell, IsNoFormulaAndNoCommand) {
   EXPECT_EQ(csv_cell("plain"), "\"plain\"");
   EXPECT_EQ(csv_cell(""), "\"\"");
   EXPECT_EQ(csv_cell("a\"b,c"), "\"a\"\"b,c\"");
-  for (const char* formula : {"=1+1", "+1", "-1", "@SUM(A1)", "  =cmd|' /C calc'!A0",
-                              "\xEF\xBC\x9D"
-                              "1"})
+  for (const char* formula : {"=1+1", "+1", "-1", "@SUM(A1)", "  =cmd|' /C calc'!A0", "\xEF\xBC\x9D\x31"})
     EXPECT_EQ(csv_cell(formula), "\"'" + std::string(formula) + "\"") << formula;
   EXPECT_EQ(csv_cell("\t=1"), "\"\\x09=1\"") << "a tab is written out, and then it is no formula";
   EXPECT_EQ(csv_cell("a\r\n=b"), "\"a\\x0d\\n=b\"");
