@@ -9,7 +9,6 @@
 namespace fedgate::wire {
 namespace {
 
-using testing::HasSubstr;
 
 const CorrelationId some_id = CorrelationId::make(WallTime(std::chrono::milliseconds(1'795'442'400'000)), {1});
 
