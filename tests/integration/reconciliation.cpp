@@ -145,10 +145,10 @@ TEST_F(Reconciling, WhatMayStillRunIsNoMismatch) {
 
 TEST_F(Reconciling, TheTimerFindsItToo) {
   // No run looks at a call before it is this old; until then there is time to tamper.
-  begin({.interval = std::chrono::milliseconds(200), .settling = std::chrono::seconds(4)});
+  begin({.interval = std::chrono::milliseconds(200), .settling = std::chrono::seconds(12)});
   const auto lost = call("lookup");
   tamper(orgs.b(), "DELETE FROM audit_events WHERE correlation_id = $1", lost);
-  ASSERT_TRUE(eventually([&] { return !alarms(orgs.a()).empty(); }, std::chrono::seconds(30)));
+  ASSERT_TRUE(eventually([&] { return !alarms(orgs.a()).empty(); }, std::chrono::seconds(60)));
   EXPECT_THAT(alarms(orgs.a())[0].reason, HasSubstr("1 missing_there"));
   // Each run goes on where the one before it ended.
   const auto again = [&] {
