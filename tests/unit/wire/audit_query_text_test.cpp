@@ -9,7 +9,6 @@
 namespace fedgate::wire {
 namespace {
 
-
 const CorrelationId some_id = CorrelationId::make(WallTime(std::chrono::milliseconds(1'795'442'400'000)), {1});
 
 TrailRecord full_record() {
