@@ -75,7 +75,10 @@ Task<> caller(audit::Journal& journal, SteadyTime end, std::uint64_t& count) {
 void sign_like(audit::Journal& journal, std::stop_token stop) {
   while (!stop.stop_requested()) {
     journal.wait_beyond(journal.tree().synced() + 9'999, std::chrono::seconds(5), stop);
-    if (!journal.tree().sync()) std::abort();
+    if (const auto synced = journal.tree().sync(); !synced) {
+      std::fprintf(stderr, "%s\n", synced.error().detail.c_str());
+      std::abort();
+    }
   }
 }
 
