@@ -17,6 +17,7 @@ namespace fedgate::test {
 namespace {
 
 using std::chrono::steady_clock;
+using testing::AnyOf;
 using testing::HasSubstr;
 
 // By the promise 2 s; what is asserted allows for a busy machine.
@@ -101,7 +102,8 @@ class Replicas : public testing::Test {
     for (const auto& row : b.trail(query)) {
       if (row.log.find("/log/a/") != std::string::npos) continue;
       EXPECT_EQ(row.principal, "another replica");
-      EXPECT_THAT(row.reason, HasSubstr("20 connections closed"));
+      // One more where lets_in() knocked while the cut-off was still counting what it closed.
+      EXPECT_THAT(row.reason, AnyOf(HasSubstr("20 connections closed"), HasSubstr("21 connections closed")));
       EXPECT_GT(row.duration_us, 0);
     }
   }
