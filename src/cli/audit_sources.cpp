@@ -59,7 +59,7 @@ Result<std::vector<verify::ShownHead>> kept_heads(store::Store& store, const std
   const auto migrations = store.migrations();
   if (!migrations) return fail(migrations.error());
   const bool kept = std::ranges::any_of(
-      *migrations, [](const auto& migration) { return migration.version == since_version && migration.applied; });
+      *migrations, [](const auto& migration) { return migration.version == since_version && migration.applied(); });
   std::vector<std::string> notes;
   if (kept) {
     const auto read = store.transact("reading checkpoints", [&](store::Transaction& transaction) -> Result<void> {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/time_text.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "store/store.h"
@@ -16,6 +17,10 @@ Result<std::unique_ptr<store::Store>> open_store(Context& context) {
   return store::open(options);
 }
 
+std::string text_of(const store::MigrationStatus& each) {
+  return each.applied_at ? utc_text(*each.applied_at) : std::string();
+}
+
 int show_status(Context& context, store::Store& store) {
   const auto migrations = store.migrations();
   if (!migrations) return report(context, migrations.error());
@@ -23,14 +28,14 @@ int show_status(Context& context, store::Store& store) {
     auto list = nlohmann::json::array();
     for (const auto& each : *migrations) {
       list.push_back(
-          {{"version", each.version}, {"name", each.name}, {"applied", each.applied}, {"applied_at", each.applied_at}});
+          {{"version", each.version}, {"name", each.name}, {"applied", each.applied()}, {"applied_at", text_of(each)}});
     }
     print_json(context.out, {{"store", store.kind()}, {"migrations", list}});
     return done;
   }
   Table table({"VERSION", "NAME", "APPLIED"});
   for (const auto& each : *migrations)
-    table.add({std::to_string(each.version), each.name, each.applied ? each.applied_at : "no"});
+    table.add({std::to_string(each.version), each.name, each.applied_at ? text_of(each) : "no"});
   table.print(context.out);
   return done;
 }

@@ -66,10 +66,10 @@ std::vector<NodeId> Registry::waiting() const {
   return nodes;
 }
 
-Result<std::string> Registry::birth_of_database() const {
+Result<std::optional<WallTime>> Registry::birth_of_database() const {
   const auto migrations = store_.migrations();
   if (!migrations) return fail(migrations.error().in("reading the registry of nodes"));
-  return migrations->empty() ? std::string() : migrations->front().applied_at;
+  return migrations->empty() ? std::nullopt : migrations->front().applied_at;
 }
 
 // A failover has led to a database that was never ours and is empty. That nobody has removed our nodes is certain: they
@@ -84,7 +84,7 @@ Result<Rows> Registry::restored() {
     if (auto written = store_.put_node(node); !written) return fail(written.error().in("writing " + described(node)));
   auto birth = birth_of_database();
   if (!birth) return fail(birth.error());
-  born_ = std::move(*birth);
+  born_ = *birth;
   log_.error("the database is another one than before, and empty: the nodes were written to it as they were",
              {{"nodes", rows.size()}});
   return rows;
@@ -302,7 +302,7 @@ Result<void> Registry::load(const Configured& configured) {
   if (!loaded_) {
     auto birth = birth_of_database();
     if (!birth) return fail(birth.error());
-    born_ = std::move(*birth);
+    born_ = *birth;
   }
   loaded_ = true;
   replace(std::move(*next), ChangedBy::us);

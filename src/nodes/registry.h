@@ -84,7 +84,7 @@ class Registry {
 
  private:
   Result<Rows> stored();
-  Result<std::string> birth_of_database() const;
+  Result<std::optional<WallTime>> birth_of_database() const;
   Result<Rows> restored();
   Result<Rows> settled();
   Result<void> write(Rows& rows, const NodeId& id, const Narrowing& by);
@@ -107,7 +107,7 @@ class Registry {
   std::mutex storing_;
   std::vector<Domain> own_domains_;
   bool loaded_ = false;
-  std::string born_;  // when the database that we loaded from was made
+  std::optional<WallTime> born_;  // when the database that we loaded from was made
 
   std::mutex mutex_;  // guards what follows; held for no longer than a publication takes
   Rows rows_;         // as the database has them, so far as we know

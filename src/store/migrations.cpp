@@ -86,7 +86,7 @@ Result<std::vector<MigrationStatus>> VersionedStore::migrations() {
   auto done = applied();
   if (!done) return fail(done.error());
   std::map<int, MigrationStatus> all;
-  for (const auto& migration : known_) all[migration.version] = {migration.version, migration.name, false, ""};
+  for (const auto& migration : known_) all[migration.version] = {migration.version, migration.name, std::nullopt};
   for (auto& status : *done) all[status.version] = std::move(status);
   std::vector<MigrationStatus> list;
   for (auto& [version, status] : all) list.push_back(std::move(status));

@@ -213,9 +213,10 @@ Result<std::vector<MigrationStatus>> PostgresStore::applied() {
         pqxx::read_transaction read(connection);
         std::vector<MigrationStatus> list;
         if (read.exec1("SELECT to_regclass('schema_migrations')")[0].is_null()) return list;
-        for (const auto& row : read.exec("SELECT version, name, to_char(applied_at AT TIME ZONE 'UTC', "
-                                         "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM schema_migrations ORDER BY version"))
-          list.push_back({row[0].as<int>(), row[1].as<std::string>(), true, row[2].as<std::string>()});
+        for (const auto& row : read.exec("SELECT version, name, (extract(epoch from applied_at) * 1000000)::bigint "
+                                         "FROM schema_migrations ORDER BY version"))
+          list.push_back({row[0].as<int>(), row[1].as<std::string>(),
+                          WallTime(std::chrono::microseconds(row[2].as<std::int64_t>()))});
         return list;
       });
 }

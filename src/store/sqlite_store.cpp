@@ -292,11 +292,9 @@ Result<std::vector<MigrationStatus>> SqliteStore::applied() {
   return guarded("reading schema_migrations", [&]() -> Result<std::vector<MigrationStatus>> {
     std::vector<MigrationStatus> list;
     if (!database_.tableExists("schema_migrations")) return list;
-    SQLite::Statement read(database_,
-                           "SELECT version, name, strftime('%Y-%m-%dT%H:%M:%SZ', applied_at / 1000000, 'unixepoch') "
-                           "FROM schema_migrations ORDER BY version");
+    SQLite::Statement read(database_, "SELECT version, name, applied_at FROM schema_migrations ORDER BY version");
     while (read.executeStep())
-      list.push_back({read.getColumn(0).getInt(), read.getColumn(1).getString(), true, read.getColumn(2).getString()});
+      list.push_back({read.getColumn(0).getInt(), read.getColumn(1).getString(), time_of(read.getColumn(2))});
     return list;
   });
 }

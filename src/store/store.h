@@ -79,8 +79,9 @@ struct CallQuery {
 struct MigrationStatus {
   int version = 0;
   std::string name;
-  bool applied = false;
-  std::string applied_at;
+  std::optional<WallTime> applied_at;
+
+  [[nodiscard]] bool applied() const { return applied_at.has_value(); }
 };
 
 /// A value for a placeholder ($1, $2, … in the order in which they first stand) or from a column.
